@@ -16,8 +16,9 @@ from fertools.cli.main import cli
 from fertools.core.vocabulary import EMOTIONS
 
 SIDE = 112
+_LOOKS = ("laboratory", "wild")
 INK, PAPER, MARK = (30, 30, 30), (255, 255, 255), (255, 214, 10)
-NAMES = ("modalities.png", "detection.png", "sheet.png", "plane.png")
+NAMES = ("modalities.png", "detection.png", "sheet.png", "plane.png", "characters.png", "looks.png")
 
 
 def draw(folder: Path) -> None:
@@ -31,8 +32,14 @@ def draw(folder: Path) -> None:
         _run("annotate", "--va", "--prior")
         _run("show", "--sheet", folder / "sheet.png", "--faces", "28")
         _run("ingest", "drawn/stills/visible", "-w", "stills")
+        _run("sample", "cast", "--kind", "characters", "--people", "1", "--frames", "1", "--pictures", "2")
+        for kind in _LOOKS:
+            _run("sample", kind, "--kind", kind, "--people", "1", "--frames", "1")
         faces = pq.read_table("manifests/faces.parquet").to_pylist()
         _draw_modalities(Path("drawn/stills")).save(folder / "modalities.png")
+        cast = sorted(Path("cast/stills/animated").iterdir())
+        _draw_expressions([member / "*" for member in cast], "0001").save(folder / "characters.png")
+        _draw_expressions([Path(kind, "stills/visible/*/p01/*") for kind in _LOOKS], "0000").save(folder / "looks.png")
         _draw_detection(Path("stills")).save(folder / "detection.png")
         _draw_plane(faces).save(folder / "plane.png")
 
@@ -61,6 +68,15 @@ def _grid(rows: Sequence[Sequence[Image.Image]], titles: Sequence[str]) -> Image
         for column, picture in enumerate(pictures):
             grid.paste(picture, (SIDE * column, title_px + SIDE * line))
     return grid
+
+
+def _draw_expressions(rows: Sequence[Path], number: str) -> Image.Image:
+    """Return a grid: the seven expressions across, and in each row the stills of some folders of expressions."""
+    found = [{path.parent.name: path for path in Path().glob(f"{row}/{number}.png")} for row in rows]
+    return _grid(
+        [[Image.open(row[emotion]).convert("RGB").resize((SIDE, SIDE)) for emotion in EMOTIONS] for row in found],
+        EMOTIONS,
+    )
 
 
 def _draw_detection(root: Path) -> Image.Image:

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 _FORMS = ("text", "markdown", "latex")
 GROUPS = {
     "Most used options": ("--workspace", "--format", "--device"),
-    "Runs that generate faces": ("--judge", "--features", "--identity", "--gan-train", "--drawn", "--allow-leaks"),
+    "Runs that generate faces": (
+        "--judge",
+        "--features",
+        "--identity",
+        "--gan-train",
+        "--drawn",
+        "--people-probe",
+        "--nearest",
+        "--allow-leaks",
+    ),
     "Run": ("--seed", "--wait"),
 }
 """Headings of `fertools evaluate --help`, and the options below each."""
@@ -40,6 +49,10 @@ GROUPS = {
     "--gan-train", is_flag=True, help="Train a classifier on generated faces alone, with the recipe of each judge."
 )
 @click.option("--drawn", is_flag=True, help="Compare translations of drawn people with the true images.")
+@click.option("--people-probe", is_flag=True, help="Test whether generated faces still show who the person is.")
+@click.option(
+    "--nearest", is_flag=True, help="Find the nearest real face of each generated face: a table and a picture."
+)
 @click.option(
     "--allow-leaks", is_flag=True, help="Take judges that were trained on people whose faces were translated."
 )
@@ -55,6 +68,8 @@ def command(
     identity: str,
     gan_train: bool,
     drawn: bool,
+    people_probe: bool,
+    nearest: bool,
     allow_leaks: bool,
     device: str,
     as_json: bool,
@@ -67,6 +82,8 @@ def command(
     Runs that generate faces, such as stargan/cpu, are evaluated on translations of held-out faces. --judge, --features
     and --identity name other networks; their outputs are stored, so name them once. --drawn compares translations of
     people drawn by `fertools sample` with the true images, and trains a classifier on other drawn people.
+    --people-probe fits a linear classifier of people to some generated faces of each person, and tests it on others.
+    --nearest writes nearest-faces.csv and nearest-faces.png into the folder of the run.
     """
     from fertools.core.progress import Progress
     from fertools.training.evaluation.evaluation_options import EvaluationOptions
@@ -77,8 +94,10 @@ def command(
     from fertools.training.reports.translator_comparison import translator_comparison_tables
 
     workspace = open_workspace(folder)
-    options = EvaluationOptions(judges, features, identity, gan_train, drawn, allow_leaks, device)
-    if options.any_network:
+    options = EvaluationOptions(
+        judges, features, identity, gan_train, drawn, people_probe, nearest, allow_leaks, device
+    )
+    if options.any_work:
         with Progress("evaluate", "steps") as report:
             assess_runs(workspace, runs, options, report=report)
     evaluation = evaluate_runs(workspace, runs, seed=seed)

@@ -46,13 +46,31 @@ from fertools.samples.sample_options import SampleOptions
     "--kind",
     default=SampleOptions.kind,
     show_default=True,
-    help="clips: videos and stills; pairs: only visible and thermal stills, of people who differ strongly.",
+    help="clips: videos and stills; pairs: visible and thermal stills, of people who differ strongly; characters: "
+    "videos and stills of such people, and stills of six characters; laboratory: stills of "
+    "posed expressions; wild: stills of such people in snapshots.",
 )
 @click.option(
     "--thermal-people",
     type=int,
     default=None,
     help="With --kind pairs: number of people who have thermal stills.  [default: all]",
+)
+@click.option(
+    "--characters", type=int, default=None, help="With --kind characters: number of characters.  [default: 6]"
+)
+@click.option(
+    "--pictures",
+    type=int,
+    default=None,
+    help="With --kind characters: pictures of each character and expression.  [default: 30]",
+)
+@click.option(
+    "--first-person",
+    type=int,
+    default=SampleOptions.first_person,
+    show_default=True,
+    help="Number of the first person, for several datasets of different people.",
 )
 @json_option
 def command(
@@ -65,14 +83,18 @@ def command(
     least_shown: float,
     kind: str,
     thermal_people: int | None,
+    characters: int | None,
+    pictures: int | None,
+    first_person: int,
     as_json: bool,
 ) -> int:
     """Draw a synthetic dataset of people who do not exist into DIR.
 
     Each person shows the seven expressions in videos and stills. Stills come in three modalities: visible light, a
     thermal image of the same moment, and a drawn character. With --kind pairs, each frame is a visible and a thermal
-    still of an occasion of its own, of six expressions. truth.csv holds the exact labels and landmarks. No result on
-    drawn people says anything about real people.
+    still of an occasion of its own, of six expressions. With --kind characters, the frames are the last ones of a clip.
+    Each of them is also drawn as played by each character of the cast. In further pictures a character plays nobody.
+    truth.csv holds the exact labels and landmarks. No result on drawn people says anything about real people.
     """
     from fertools.core.progress import Progress
     from fertools.samples.dataset import draw_dataset
@@ -87,7 +109,9 @@ def command(
                 begun = True
             report.advance(done)
 
-        options = SampleOptions(people, frames, stills, size_px, seed, least_shown, kind, thermal_people)
+        options = SampleOptions(
+            people, frames, stills, size_px, seed, least_shown, kind, thermal_people, characters, pictures, first_person
+        )
         summary = draw_dataset(folder, options, advance=advance)
     print_result({"folder": str(folder), **vars(summary)}, as_json)
     return 0

@@ -150,7 +150,7 @@ class Model:
         for start in range(0, len(pictures), batch_size):
             frames = [read_picture(picture) for picture in pictures[start : start + batch_size]]
             if aligned:
-                yield start, [resize(frame, expected.size_px) for frame in frames], [None] * len(frames)
+                yield start, [resize(frame, expected.view) for frame in frames], [None] * len(frames)
                 continue
             search = find_detector("mtcnn", min_face=20, weights="auto", device=self.device)
             faces = [largest(Faces(found)) for found in search.detect(frames)]
@@ -162,7 +162,7 @@ class Model:
         # The same steps as in ingest and training: aligned at the original crop size, then resized.
         expected = self.info.crop
         matrix = similarity(face.landmarks, expected.template, expected.aligned_px)
-        return resize(extract_crop(frame, matrix, expected.aligned_px, expected.fill), expected.size_px)
+        return resize(extract_crop(frame, matrix, expected.aligned_px, expected.fill), expected.view)
 
     def __repr__(self) -> str:
         return f"Model({str(self.path)!r}, system={self.info.system!r}, device={self.device!r})"

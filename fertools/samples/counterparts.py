@@ -7,21 +7,16 @@ clip of it at the same frame.
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from fertools.core.errors import InputError
-from fertools.core.vocabulary import EMOTIONS
-from fertools.samples.moments import Moment, draw_clip_of
+from fertools.samples.moments import Moment
 from fertools.samples.sample_options import SampleOptions
-from fertools.samples.scene import LOOKS
+from fertools.samples.takes import is_frame_of, moment_of
 
 MARKS = ("sample.json", "truth.csv")
 """Files that mark the root of a drawn dataset."""
-_PLACE = r"(?P<look>\w+)/p(?P<person>\d+)/(?P<emotion>\w+)"
-_VIDEO = re.compile(rf"videos/{_PLACE}/clip\.mp4")
-_STILL = re.compile(rf"stills/\w+/{_PLACE}/(?P<frame>\d+)\.png")
 
 
 @dataclass(frozen=True)
@@ -47,21 +42,11 @@ class DrawnDataset:
         Returns:
             The moment, or None if no drawn frame is there.
         """
-        name = path.relative_to(self.root).as_posix()
-        found = _VIDEO.fullmatch(name) or _STILL.fullmatch(name)
-        if found is None:
-            return None
-        person, look, shown = int(found["person"]), found["look"], found["emotion"]
-        number = int(found.groupdict().get("frame", frame))
-        options = self.options
-        known = 1 <= person <= options.people and 0 <= number < options.frames and look in LOOKS
-        if not known or shown not in EMOTIONS:
-            return None
-        moment = draw_clip_of(options, person, shown, look).moments[number]
-        if emotion is None or emotion == shown:
-            return moment
-        other = draw_clip_of(options, person, emotion, look).moments[number]
-        return replace(moment, manner=other.manner, intensity=other.intensity)
+        return moment_of(self.options, path.relative_to(self.root).as_posix(), frame, emotion)
+
+    def is_frame(self, picture: Path) -> bool:
+        """Return whether a still is a frame of a clip, and not an occasion of its own."""
+        return is_frame_of(self.options, picture.relative_to(self.root).as_posix())
 
 
 def find_drawn(path: Path) -> Path | None:

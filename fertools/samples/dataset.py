@@ -1,10 +1,12 @@
-"""Draw a dataset of invented people: videos, stills and a table of ground truth; of the kind `pairs` no videos.
+"""Draw a dataset of invented people: videos, stills and a table of ground truth. The kind `pairs` has no videos.
 
     DIR/README.md                               description of the dataset: drawings, not photographs of people
     DIR/sample.json                             the options, with which a second run continues
     DIR/truth.csv                               one row per frame and still, see `TRUTH_COLUMNS`
     DIR/videos/<look>/<person>/<emotion>/clip.mp4
     DIR/stills/<modality>/<look>/<person>/<emotion>/<frame>.png
+    DIR/stills/animated/<character>/<emotion>/<number>.png                kind `characters`: plays nobody
+    DIR/stills/played/<character>/<emotion>/<look>-<person>-<frame>.png   kind `characters`: plays a person
 
 Stills of one moment in the three modalities have the same value in the column `moment`. They are simultaneous pictures
 of two cameras with a small distance, and of a character.
@@ -17,7 +19,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,9 @@ from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.notebook import HtmlFields
 from fertools.core.processes import processors, worker_context
-from fertools.samples.moments import Clip, Moment, draw_clip_of
+from fertools.samples.moments import Moment
 from fertools.samples.sample_options import SampleOptions
+from fertools.samples.takes import Still, Take, all_takes
 
 FPS = 25
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
@@ -93,53 +96,16 @@ def draw_dataset(
     folder = Path(folder)
     options = options or SampleOptions()
     _claim(folder, options)
-    takes = list(_takes(options))
-    todo = [take for take in takes if not all((folder / path).is_file() for path in take.paths(options))]
+    takes = list(all_takes(options))
+    todo = [take for take in takes if not all((folder / path).is_file() for path in _paths(take, options))]
     done = len(takes) - len(todo)
     for finished in _draw_all(folder, options, todo):
         if advance is not None:
             advance(done + finished, len(takes))
-    _write_truth(folder, options, takes)
-    files.write_text(folder / "README.md", _README.format(options=json.dumps(asdict(options))))
-    videos = sum(take.video is not None for take in takes)
-    stills = sum(len(options.still_frames()) * len(options.modalities(take.person)) for take in takes)
+    stills = _write_truth(folder, options, takes)
+    files.write_text(folder / "README.md", _README.format(options=json.dumps(options.record())))
+    videos = sum(take.video(options) is not None for take in takes)
     return SampleSummary(options.people, videos, videos * options.frames, stills)
-
-
-@dataclass(frozen=True)
-class _Take:
-    """One clip to draw."""
-
-    person: int
-    emotion: str
-    look: str
-    has_video: bool
-
-    def clip(self, options: SampleOptions) -> Clip:
-        return draw_clip_of(options, self.person, self.emotion, self.look)
-
-    @property
-    def place(self) -> str:
-        return f"{self.look}/p{self.person:02d}/{self.emotion}"
-
-    @property
-    def video(self) -> str | None:
-        return f"videos/{self.place}/clip.mp4" if self.has_video else None
-
-    def still(self, modality: str, frame: int) -> str:
-        return f"stills/{modality}/{self.place}/{frame:04d}.png"
-
-    def paths(self, options: SampleOptions) -> list[str]:
-        modalities = options.modalities(self.person)
-        stills = [self.still(modality, frame) for frame in options.still_frames() for modality in modalities]
-        return stills if self.video is None else [self.video, *stills]
-
-
-def _takes(options: SampleOptions) -> Iterator[_Take]:
-    for person in range(1, options.people + 1):
-        for look in options.looks:
-            for emotion in options.emotions:
-                yield _Take(person, emotion, look, options.kind == "clips")
 
 
 def _claim(folder: Path, options: SampleOptions) -> None:
@@ -147,11 +113,11 @@ def _claim(folder: Path, options: SampleOptions) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder to draw into")
     record = folder / "sample.json"
-    wanted = asdict(options)
+    wanted = vars(options)
     if record.is_file():
         try:
             # Earlier versions did not record every option.
-            begun = asdict(SampleOptions()) | json.loads(record.read_text(encoding="utf-8"))
+            begun = vars(SampleOptions()) | json.loads(record.read_text(encoding="utf-8"))
         except ValueError:
             begun = {}
         for name, value in wanted.items():
@@ -162,11 +128,11 @@ def _claim(folder: Path, options: SampleOptions) -> None:
     elif folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder} holds other files; give an empty or a new folder to draw into")
     else:
-        files.write_json(record, wanted)
+        files.write_json(record, options.record())
     files.remove_unfinished(folder)
 
 
-def _draw_all(folder: Path, options: SampleOptions, takes: list[_Take]) -> Iterator[int]:
+def _draw_all(folder: Path, options: SampleOptions, takes: list[Take]) -> Iterator[int]:
     """Draw clips in worker processes, and yield the number of finished clips."""
     workers = min(processors(), len(takes))
     if workers <= 1:
@@ -185,16 +151,14 @@ def _draw_all(folder: Path, options: SampleOptions, takes: list[_Take]) -> Itera
             raise
 
 
-def _draw(folder: Path, options: SampleOptions, take: _Take) -> None:
+def _draw(folder: Path, options: SampleOptions, take: Take) -> None:
     """Write the stills of a clip, then its video, so that the video marks a complete clip."""
-    moments = take.clip(options).moments
-    for frame in options.still_frames():
-        for modality in options.modalities(take.person):
-            picture = moments[frame].picture(modality, options.size_px)
-            coded = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
-            files.write_bytes(folder / take.still(modality, frame), coded, flush=False)
-    if take.video is not None:
-        _write_video(folder / take.video, moments, options.size_px)
+    for still in take.stills(options):
+        picture = still.moment.picture(still.modality, options.size_px)
+        coded = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+        files.write_bytes(folder / still.path, coded, flush=False)
+    if (video := take.video(options)) is not None:
+        _write_video(folder / video, take.moments(options), options.size_px)
 
 
 def _write_video(path: Path, moments: tuple[Moment, ...], size_px: int) -> None:
@@ -214,33 +178,44 @@ def _write_video(path: Path, moments: tuple[Moment, ...], size_px: int) -> None:
         container.mux(stream.encode())
 
 
-def _write_truth(folder: Path, options: SampleOptions, takes: list[_Take]) -> None:
-    stream = io.StringIO()
+def _paths(take: Take, options: SampleOptions) -> list[str]:
+    video = take.video(options)
+    return [*([] if video is None else [video]), *(still.path for still in take.stills(options))]
+
+
+def _write_truth(folder: Path, options: SampleOptions, takes: list[Take]) -> int:
+    """Write `truth.csv`, and return the number of stills in it."""
+    stream, count = io.StringIO(), 0
     writer = csv.DictWriter(stream, TRUTH_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    stills = options.still_frames()
     for take in takes:
-        for moment in take.clip(options).moments:
-            if take.video is not None:
-                writer.writerow(_truth(take, moment, "visible", take.video, options.size_px))
-            if moment.frame in stills:
-                for modality in options.modalities(take.person):
-                    writer.writerow(_truth(take, moment, modality, take.still(modality, moment.frame), options.size_px))
+        of_frame: dict[int, list[Still]] = {}
+        for still in take.stills(options):
+            of_frame.setdefault(still.moment.frame, []).append(still)
+            count += 1
+        video = take.video(options)
+        for moment in take.moments(options):
+            if video is not None:
+                shown = Still(video, "visible", moment, take.name(moment.frame))
+                writer.writerow(_truth(shown, moment.frame, options.size_px))
+            writer.writerows(_truth(still, 0, options.size_px) for still in of_frame.get(moment.frame, ()))
     files.write_text(folder / "truth.csv", stream.getvalue())
+    return count
 
 
-def _truth(take: _Take, moment: Moment, modality: str, path: str, size_px: int) -> dict[str, Any]:
+def _truth(still: Still, frame_index: int, size_px: int) -> dict[str, Any]:
+    moment, modality = still.moment, still.modality
     valence, arousal = moment.felt
     pose = moment.pose(modality)
     points = moment.landmarks(modality, size_px).round(3).ravel().tolist()
     names = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
     return {
-        "path": path,
-        "frame_index": moment.frame if path.endswith(".mp4") else 0,
+        "path": still.path,
+        "frame_index": frame_index,
         "modality": modality,
-        "look": take.look,
+        "look": moment.scene.look,
         "subject_id": moment.character.subject_id if modality == "animated" else moment.person.subject_id,
-        "emotion": take.emotion,
+        "emotion": moment.manner.emotion,
         "intensity": round(moment.intensity, 4),
         "valence": round(valence, 4),
         "arousal": round(arousal, 4),
@@ -248,5 +223,5 @@ def _truth(take: _Take, moment: Moment, modality: str, path: str, size_px: int) 
         "pitch_deg": round(pose.pitch_deg, 3),
         "roll_deg": round(pose.roll_deg, 3),
         **dict(zip(names, points, strict=True)),
-        "moment": f"{take.place}/{moment.frame:04d}",
+        "moment": still.name,
     }

@@ -49,6 +49,7 @@ class Person:
         warmth: difference of the skin from the mean person in a thermal image, in grey levels.
         heat: difference of the warmth over the face.
         rest: actions of the face at rest; None for none.
+        name: identifier of a character of the cast; empty for others.
     """
 
     number: int
@@ -79,11 +80,12 @@ class Person:
     warmth: float
     heat: Warmth = EVEN
     rest: Actions | None = None
+    name: str = ""
 
     @property
     def subject_id(self) -> str:
         """The name of the person's folder."""
-        return f"p{self.number:02d}"
+        return self.name or f"p{self.number:02d}"
 
 
 def draw_person(number: int, seed: int = 0, population: Population = STANDARD) -> Person:

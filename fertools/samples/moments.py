@@ -18,7 +18,7 @@ from fertools.samples.expression import Actions, Manner, actions_at, choose_mann
 from fertools.samples.identity import Person, draw_character, draw_person
 from fertools.samples.population import STANDARD, VARIED, Population
 from fertools.samples.portrait import paint_portrait
-from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
+from fertools.samples.sample_options import LEAST_SHOWN
 from fertools.samples.scene import LOOKS, Image, Scene, draw_scene
 from fertools.samples.thermal import AIR, SKIN, paint_thermal
 
@@ -79,7 +79,12 @@ class Moment:
         """Return the person in visible light."""
         image = self.scene.background(size_px)
         camera, face = Camera(self.pose("visible"), size_px), build_face(self.person, self.actions)
+        accidents = self.scene.accidents
+        if accidents is not None:
+            accidents.paint_behind(Canvas(image), size_px)
         paint_portrait(Canvas(image), camera, self.person, face, self.actions, self.scene.light)
+        if accidents is not None:
+            accidents.paint_front(Canvas(image), camera, self.person)
         return self.scene.expose(image, self.frame)
 
     def thermal(self, size_px: int) -> Image:
@@ -123,13 +128,6 @@ class Clip:
     moments: tuple[Moment, ...]
 
 
-def draw_clip_of(options: SampleOptions, person: int, emotion: str, look: str) -> Clip:
-    """Return the clip of a person in a drawn dataset with these options; see `draw_clip`."""
-    if options.kind == "pairs":
-        return draw_occasions(person, emotion, look, options.frames, options.seed)
-    return draw_clip(person, emotion, look, options.frames, options.seed, options.least_shown)
-
-
 def draw_clip(
     number: int, emotion: str, look: str, frames: int, seed: int = 0, least_shown: float = LEAST_SHOWN
 ) -> Clip:
@@ -151,14 +149,24 @@ def draw_clip(
     times = np.linspace(0, 1, frames) if frames > 1 else np.ones(1)
     return Clip(
         tuple(
-            Moment(person, character, manner, manner.peak * _shown(float(time), least_shown), scene, float(time), frame)
+            Moment(
+                person,
+                character,
+                manner,
+                manner.peak * share_shown(float(time), least_shown),
+                scene,
+                float(time),
+                frame,
+            )
             for frame, time in enumerate(times)
         )
     )
 
 
-def draw_occasions(number: int, emotion: str, look: str, count: int, seed: int = 0) -> Clip:
-    """Return person `number` of `VARIED` people showing `emotion` on several occasions, each in a scene of its own.
+def draw_occasions(
+    number: int, emotion: str, look: str, count: int, seed: int = 0, population: Population = VARIED
+) -> Clip:
+    """Return a person showing `emotion` on several occasions, each in a scene of its own.
 
     Args:
         number: from 1.
@@ -166,19 +174,20 @@ def draw_occasions(number: int, emotion: str, look: str, count: int, seed: int =
         look: `lab` or `wild`.
         count: how many occasions.
         seed: of the population.
+        population: how strongly people and occasions differ.
     """
-    person, character = draw_person(number, seed, VARIED), draw_character(1, seed)
+    person, character = draw_person(number, seed, population), draw_character(1, seed)
     moments = []
     for frame in range(count):
         key = (3, number, EMOTIONS.index(emotion), list(LOOKS).index(look), frame)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-        peak = float(rng.uniform(*VARIED.peaks))
-        manner = choose_manner(emotion, peak, person.accent, rng, VARIED, person.rest)
-        moments.append(Moment(person, character, manner, peak, draw_scene(look, rng), 0.0, frame, VARIED))
+        peak = float(rng.uniform(*population.peaks))
+        manner = choose_manner(emotion, peak, person.accent, rng, population, person.rest)
+        moments.append(Moment(person, character, manner, peak, draw_scene(look, rng), 0.0, frame, population))
     return Clip(tuple(moments))
 
 
-def _shown(time: float, least: float) -> float:
+def share_shown(time: float, least: float) -> float:
     """Return the share of the peak that is shown: it rises without a jerk and stays."""
     rise = min(1.0, 2 * time)
     return least + (1 - least) * rise * rise * (3 - 2 * rise)

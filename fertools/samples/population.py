@@ -66,4 +66,18 @@ VARIED = Population(
     thermal_drift=8.0,
     thermal_contrast=0.12,
 )
-"""People of `fertools sample --kind pairs`; see `docs/how-to/paired-data.md` for how these numbers were chosen."""
+"""People of `fertools sample --kind pairs` and `--kind characters`. `docs/how-to/paired-data.md` says how these numbers
+were chosen."""
+CAST = Population(accent=0.0, tremor=0.03, blend=0.0, peaks=(0.75, 1.0))
+"""How the characters of `fertools.samples.cast` play."""
+POSED = Population(
+    proportions=1.6,
+    accent=0.16,
+    rest=0.04,
+    tremor=0.04,
+    blend=0.1,
+    peaks=(0.85, 1.0),
+    beard=0.3,
+    glasses=0.1,
+)
+"""People of `fertools sample --kind laboratory`. They differ as much as `VARIED` ones, and pose at full strength."""

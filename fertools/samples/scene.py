@@ -1,6 +1,7 @@
 """The scene of a clip: background, light, pose and camera, as in a laboratory or in the wild.
 
 In the laboratory a person faces the camera in front of a plain wall in even light. In the wild nothing is controlled.
+Snapshots are harder still: something may cover the face, and others pass by.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from fertools.samples.camera import Pose
 from fertools.samples.canvas import Canvas
 from fertools.samples.portrait import Light
+from fertools.samples.snapshot import Accidents, draw_accidents
 
 Image = NDArray[np.uint8]
 
@@ -34,6 +36,7 @@ class Look:
         noise: range of the sensor noise in grey levels.
         softness_px: range of the lens blur, for a picture of 256 pixels.
         cluttered: whether the background is cluttered.
+        is_snapshot: whether the pictures have accidents, see `fertools.samples.snapshot`.
     """
 
     angles_deg: tuple[float, float, float]
@@ -46,11 +49,13 @@ class Look:
     noise: tuple[float, float]
     softness_px: tuple[float, float]
     cluttered: bool
+    is_snapshot: bool = False
 
 
 LOOKS: Mapping[str, Look] = {
     "lab": Look((3, 2, 1.5), 2, (0.205, 0.225), 0.010, (-0.25, 0.25), (0.60, 0.68), 0.01, (1, 2), (0, 0.4), False),
     "wild": Look((13, 6, 7), 6, (0.14, 0.22), 0.035, (-0.95, 0.95), (0.38, 0.62), 0.05, (2, 6), (0, 1.0), True),
+    "snapshot": Look((18, 8, 9), 0, (0.13, 0.22), 0.05, (-1.2, 1.2), (0.32, 0.62), 0.07, (2, 9), (0, 1.6), True, True),
 }
 _FURTHEST = 2.0
 """Maximum deviation of an angle in standard deviations, because a face that is turned away cannot be detected."""
@@ -94,13 +99,22 @@ class Scene:
             _clutter(Canvas(image), size_px, rng)
         return image
 
+    @property
+    def accidents(self) -> Accidents | None:
+        """The accidents of a snapshot; None for other looks."""
+        return draw_accidents(self.seed) if LOOKS[self.look].is_snapshot else None
+
     def expose(self, image: NDArray[np.float32], frame: int) -> Image:
         """Return a painted picture as the camera records it: with lens blur, colour gains and noise, in 8 bits."""
         soft_px = self.softness_px * len(image) / 256
-        seen = cv2.GaussianBlur(image, (0, 0), soft_px) if soft_px > 0.2 else image
+        seen = np.asarray(cv2.GaussianBlur(image, (0, 0), soft_px), np.float32) if soft_px > 0.2 else image
+        accidents = self.accidents
+        if accidents is not None:
+            seen = accidents.develop(seen)
         rng = np.random.default_rng((self.seed, frame))
         noisy = seen * np.asarray(self.gains, np.float32) + rng.normal(0, self.noise, seen.shape).astype(np.float32)
-        return np.asarray(np.clip(np.round(noisy), 0, 255), np.uint8)
+        taken = np.asarray(np.clip(np.round(noisy), 0, 255), np.uint8)
+        return taken if accidents is None else accidents.save(taken)
 
 
 def draw_scene(look: str, rng: np.random.Generator) -> Scene:

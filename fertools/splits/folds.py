@@ -50,6 +50,27 @@ def assign_groups(counts: Integers, shares: Floats, rng: np.random.Generator) ->
     return _exchanged(points, counts, shares, folds) if len(counts) <= MOVE_LIMIT else folds
 
 
+def assign_groups_anew(counts: Integers, shares: Floats, rng: np.random.Generator) -> Integers:
+    """Return the fold of every group, from a random start: another state gives other folds of similar balance.
+
+    `assign_groups` gives nearly the same folds for every seed, because the seed only breaks ties.
+
+    Args:
+        counts: G x C, as in `assign_groups`.
+        shares: K wanted shares of faces, as in `assign_groups`.
+        rng: draws the start.
+
+    Example:
+        >>> counts = np.array([[4, 0, 0], [0, 4, 0], [4, 0, 0], [0, 4, 0]])
+        >>> folds = assign_groups_anew(counts, np.array([0.5, 0.5]), np.random.default_rng(0))
+        >>> sorted(folds[[0, 2]].tolist()), sorted(folds[[1, 3]].tolist())
+        ([0, 1], [0, 1])
+    """
+    start = rng.permutation(np.arange(len(counts)) % len(shares))
+    folds = _freed(_points(counts), counts, shares, start)
+    return _exchanged(_points(counts), counts, shares, folds) if len(counts) <= MOVE_LIMIT else folds
+
+
 def imbalance(counts: Integers, shares: Floats, folds: Integers) -> float:
     """Return the deviation of the folds from the wanted shares; 0 is perfect.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +26,7 @@ from fertools.manifests import nested, store
 from fertools.manifests.change import changing
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES
+from fertools.splits.characters import assign_beside, find_characters
 from fertools.splits.folds import Floats, Integers, assign_groups, confined_classes, imbalance
 from fertools.splits.groups import group_faces
 from fertools.splits.protocol import GroupBy, SplitOptions, describe_difference
@@ -63,7 +65,7 @@ class SplitSummary:
         faces: number of kept faces.
         subjects: number of distinct subjects.
         groups: number of groups of subjects that may be one person.
-        imbalance: deviation from the ideal split, see `fertools.splits.folds.imbalance`; 0 is perfect.
+        imbalance: deviation of the people from the ideal split, see `fertools.splits.folds.imbalance`; 0 is perfect.
         warnings: sentences about limits of this split.
         changed: whether the manifest changed; False if it already had the same split.
     """
@@ -126,12 +128,14 @@ def split(
         record = options.record() | {"faces": len(kept), "membership": store.fingerprint(kept, _MEMBERSHIP)}
         done = _done_already(workspace, kept, record, overwrite=overwrite)
         groups, names = group_faces(kept, options.group_by)
-        counts, classes = _count_classes(kept, groups, len(names))
-        shares = _shares(options, names, kept)
-        parts = _parts_of(kept, options) if done else _assign(options, counts, shares)[groups]
+        counts, classes = count_classes(kept, groups, len(names))
+        characters = find_characters(kept, groups, len(names))
+        people = ~characters
+        shares = _shares(options, int(people.sum()), nested.keep(kept, pa.array(people[groups])))
+        parts = _parts_of(kept, options) if done else _assign(options, counts, shares, characters)[groups]
         parts_of_groups = np.zeros(len(names), np.int64)
         parts_of_groups[groups] = parts
-        warnings = _refuse_lost_classes(options, counts, classes, parts_of_groups, len(shares))
+        warnings = refuse_lost_classes(options, counts[people], classes, parts_of_groups[people], len(shares))
         finished = _with_parts(kept, parts, options)
         if leaks := find_leaks(finished, by_source=options.group_by == "source"):
             raise CheckFailed(
@@ -147,7 +151,7 @@ def split(
             faces=len(kept),
             subjects=pc.count_distinct(kept["subject_id"]).as_py(),
             groups=len(names),
-            imbalance=imbalance(counts, shares, parts_of_groups),
+            imbalance=imbalance(counts[people], shares, parts_of_groups[people]),
             warnings=tuple(warnings),
             changed=not done,
         )
@@ -187,8 +191,14 @@ def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], 
     )
 
 
-def _count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[Integers, list[str]]:
-    """Return G x (C + 1) face counts, the last column for faces without a label, and the C labels."""
+def count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[Integers, list[str]]:
+    """Return G x (C + 1) face counts, the last column for faces without a label, and the C labels.
+
+    Args:
+        kept: N rows of faces.
+        groups: N group numbers.
+        group_count: G, the number of groups.
+    """
     present = set(pc.unique(kept["emotion"].drop_null()).to_pylist())
     classes = [label for label in EMOTIONS if label in present] + sorted(present - set(EMOTIONS))
     column = pc.fill_null(pc.index_in(kept["emotion"], value_set=pa.array(classes, pa.string())), len(classes))
@@ -197,23 +207,23 @@ def _count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[
     return counts, classes
 
 
-def _shares(options: SplitOptions, names: list[str], kept: pa.Table) -> Floats:
+def _shares(options: SplitOptions, group_count: int, kept: pa.Table) -> Floats:
     """Return the wanted share of faces in each part; raise if there are more parts than groups."""
     if options.holdout is not None:
         shares = np.array([1 - options.holdout, options.holdout])
     else:
-        fold_count = len(names) if options.folds is None else options.folds
+        fold_count = group_count if options.folds is None else options.folds
         shares = np.full(fold_count, 1 / max(1, fold_count))
-    if len(names) < max(2, len(shares)):
+    if group_count < max(2, len(shares)):
         subjects = pc.count_distinct(kept["subject_id"]).as_py()
-        known = _plural(len(names), "subject")
-        if len(names) != subjects:
+        known = _plural(group_count, "subject")
+        if group_count != subjects:
             known = (
-                f"{_plural(len(names), 'group')} of subjects that are surely different people (of {subjects} subjects)"
+                f"{_plural(group_count, 'group')} of subjects that are surely different people (of {subjects} subjects)"
             )
         remedy = (
-            f"give {argument('folds')} {len(names)} or fewer, or add people"
-            if len(names) > 1
+            f"give {argument('folds')} {group_count} or fewer, or add people"
+            if group_count > 1
             else "add people, or give subjects"
         )
         raise InputError(f"{max(2, len(shares))} split parts need as many people, but there {known}; {remedy}")
@@ -228,18 +238,30 @@ def _groups(count: int) -> str:
     return "1 group" if count == 1 else f"{count} groups"
 
 
-def _assign(options: SplitOptions, counts: Integers, shares: Floats) -> Integers:
-    if options.loso:
-        return np.arange(len(counts))
-    return assign_groups(counts, shares, np.random.default_rng(options.seed))
+def _assign(options: SplitOptions, counts: Integers, shares: Floats, characters: npt.NDArray[np.bool_]) -> Integers:
+    rng = np.random.default_rng(options.seed)
+    people = counts[~characters]
+    return assign_beside(
+        np.arange(len(people)) if options.loso else assign_groups(people, shares, rng), counts, shares, characters
+    )
 
 
-def _refuse_lost_classes(
+def refuse_lost_classes(
     options: SplitOptions, counts: Integers, classes: list[str], folds: Integers, part_count: int
 ) -> list[str]:
     """Return warnings; raise if the training set of a fold has no face of one of the seven expressions.
 
     For other labels this is only a warning, because the seven-class systems leave their faces out.
+
+    Args:
+        options: protocol of the split.
+        counts: G x (C + 1) face counts of `count_classes`.
+        classes: the C labels.
+        folds: G fold numbers.
+        part_count: number of split parts.
+
+    Raises:
+        InputError: a fold has all faces of an expression.
     """
     if not classes:
         return ["no face has an emotion, so only the sizes of the folds are balanced"]

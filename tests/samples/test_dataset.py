@@ -16,7 +16,7 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.samples.dataset import POINTS, draw_dataset
 from fertools.samples.sample_options import MODALITIES, SampleOptions
 
-OPTIONS = SampleOptions(people=1, frames=3, stills=1, size_px=96)
+OPTIONS = SampleOptions(people=1, frames=3, stills=1, size_px=128)
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -47,7 +47,7 @@ def test_truth_has_a_row_for_every_frame_and_still_and_every_file_is_there(drawn
         assert -1 <= float(row["valence"]) <= 1
         assert -1 <= float(row["arousal"]) <= 1
         points = [float(row[f"{point}_{axis}"]) for point in POINTS for axis in "xy"]
-        assert all(0 <= value <= 96 for value in points)
+        assert all(0 <= value <= 128 for value in points)
     videos = {path.relative_to(drawn).as_posix() for path in drawn.rglob("*.mp4")}
     assert videos == {row["path"] for row in rows if row["path"].endswith(".mp4")}
 
@@ -87,7 +87,7 @@ def test_a_second_run_changes_nothing_and_a_broken_one_is_mended(drawn: Path) ->
 
 
 def test_a_person_is_the_same_among_any_number(drawn: Path, tmp_path: Path) -> None:
-    draw_dataset(tmp_path / "two", SampleOptions(people=2, frames=3, stills=0, size_px=96))
+    draw_dataset(tmp_path / "two", SampleOptions(people=2, frames=3, stills=0, size_px=128))
     clip = "videos/lab/p01/sadness/clip.mp4"
     assert (tmp_path / "two" / clip).read_bytes() == (drawn / clip).read_bytes()
     assert (tmp_path / "two" / clip.replace("p01", "p02")).read_bytes() != (drawn / clip).read_bytes()
@@ -95,7 +95,7 @@ def test_a_person_is_the_same_among_any_number(drawn: Path, tmp_path: Path) -> N
 
 def test_another_dataset_is_not_mixed_in(drawn: Path, tmp_path: Path) -> None:
     with pytest.raises(ResumeRefused, match="drawn with people 1, not 2"):
-        draw_dataset(drawn, SampleOptions(people=2, frames=3, stills=1, size_px=96))
+        draw_dataset(drawn, SampleOptions(people=2, frames=3, stills=1, size_px=128))
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match="holds other files"):
         draw_dataset(tmp_path, OPTIONS)

@@ -12,9 +12,10 @@ import pytest
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.vocabulary import EMOTIONS
 from fertools.faces.alignment import align
+from fertools.samples.clips import draw_clip_of
 from fertools.samples.counterparts import open_drawn
 from fertools.samples.dataset import draw_dataset
-from fertools.samples.moments import draw_clip, draw_clip_of
+from fertools.samples.moments import draw_clip
 from fertools.samples.sample_options import SampleOptions
 
 OPTIONS = SampleOptions(people=2, frames=2, size_px=64, kind="pairs", thermal_people=1)

@@ -1,7 +1,8 @@
-"""A small workspace of drawn people, each moment in visible light and as a thermal camera sees it."""
+"""A small workspace of drawn people, each moment in two modalities, such as visible light and thermal."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -17,14 +18,14 @@ MODALITIES = ("visible", "thermal")
 _SIZE_PX = 48
 
 
-def write_drawn_pairs(root: Path, people: int = 4) -> Workspace:
+def write_drawn_pairs(root: Path, people: int = 4, modalities: Sequence[str] = MODALITIES) -> Workspace:
     """Write a workspace in which everybody shows each expression once in each modality, and is a fold of their own."""
     workspace = Workspace(root)
     rows = []
     for row in blob_rows(people):
         subject, emotion, _ = row.pop("_picture")
         (moment,) = draw_clip(subject + 1, emotion, "lab", frames=1).moments
-        for modality in MODALITIES:
+        for modality in modalities:
             face_id = hash_bytes(f"{modality} {row['face_id']}".encode())
             path = f"faces/{face_id[:2]}/{face_id}.png"
             (workspace.root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -18,17 +18,19 @@ def invent(
     seed: int = 0,
     classes: tuple[str, ...] = EMOTIONS,
     va: bool = False,
+    split_seed: int = 0,
 ) -> Predictions:
-    """Return predictions of `subjects` people with `faces` each; the labels do not depend on skill or seed."""
+    """Return predictions of `subjects` people with `faces` each; the labels do not depend on skill, seed or split."""
     truth, luck = np.random.default_rng(7), np.random.default_rng(seed)
     labels = truth.integers(0, len(classes), (subjects, faces))
     ease = luck.normal(0, 0.7, subjects)
     parts = []
+    place = np.random.default_rng(split_seed).permutation(subjects) if split_seed else np.arange(subjects)
     rows = [manifest_rows(subject, labels[subject], classes, truth) for subject in range(subjects)]
     for fold in range(folds):
-        tested = [subject for subject in range(subjects) if subject % folds == fold]
+        tested = [subject for subject in range(subjects) if place[subject] % folds == fold]
         table = pa.concat_tables([rows[subject] for subject in tested])
-        others = [rows[subject] for subject in range(subjects) if subject % folds != fold]
+        others = [rows[subject] for subject in range(subjects) if place[subject] % folds != fold]
         trained = pa.concat_tables(others or rows)
         known = labels[tested].ravel()
         logits = luck.normal(size=(len(known), len(classes)))

@@ -14,13 +14,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from fertools.training.recipes.augmented import AugmentedRecipe
+
+_MIRROR, _ANGLE, _CUT = 0, 1, 9
+"""Columns of the draws for mirroring, the angle, and the position of the crop (down; across is the next one)."""
+_CORNERS = 5
+"""Positions of the crop `five`: four corners, then the centre."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,9 @@ class Augmentation:
         brightness: largest change of brightness, as a share of the range from black to white.
         contrast: largest change of contrast, as a share; the mean of the face is kept.
         erase: side of the grey square, as a share of the side of the face. Half of the faces get one.
-        cut_px: side of a random crop in pixels, which is taken first; 0 for none.
+        cut_px: side of a crop in pixels, which is taken first; 0 for none.
+        cut_at: position of the crop. `random`: anywhere; `five`: one of the four corners or the centre; `centre`.
+        angles_deg: the face is rotated by one of these angles, after the crop; empty for the range of `rotate_deg`.
 
     Example:
         >>> augmentation = Augmentation(flip=True, rotate_deg=10)
@@ -52,6 +59,8 @@ class Augmentation:
     contrast: float = 0.0
     erase: float = 0.0
     cut_px: int = 0
+    cut_at: Literal["random", "five", "centre"] = "random"
+    angles_deg: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, recipe: AugmentedRecipe) -> Self:
@@ -73,6 +82,38 @@ class Augmentation:
         """
         return torch.rand(count, 11 if self.cut_px else 9, generator=generator)
 
+    @property
+    def variants(self) -> int:
+        """The number of combinations of a crop, an angle and mirroring, if all are from a list; else 1."""
+        listed = self.cut_at == "five" and bool(self.angles_deg) and self.flip
+        return _CORNERS * len(self.angles_deg) * 2 if listed else 1
+
+    def at_variant(self, draws: Tensor, numbers: Tensor) -> Tensor:
+        """Return draws that give each face a certain combination of crop, angle and mirroring.
+
+        Args:
+            draws: N rows of `draw`. They come back as they are, if there is only one variant.
+            numbers: N numbers of variants; those that are `variants` apart are the same.
+
+        Example:
+            >>> augmentation = Augmentation(flip=True, cut_px=8, cut_at="five", angles_deg=(-9, 0, 9))
+            >>> draws = augmentation.draw(30, torch.Generator().manual_seed(0))
+            >>> distinct = augmentation.at_variant(draws, torch.arange(30))[:, [0, 1, 9]].unique(dim=0)
+            >>> augmentation.variants, len(distinct)
+            (30, 30)
+        """
+        if self.variants == 1:
+            return draws
+        angles, chosen = len(self.angles_deg), draws.clone()
+        for column, number, count in (
+            (_CUT, numbers % _CORNERS, _CORNERS),
+            (_ANGLE, numbers // _CORNERS % angles, angles),
+            (_MIRROR, numbers // (_CORNERS * angles) % 2, 2),
+        ):
+            # The middle of each interval, so that no rounding gives a neighbour.
+            chosen[:, column] = (number + 0.5) / count
+        return chosen
+
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
         """Return augmented images, NxCxHxW in [-1, 1].
 
@@ -88,13 +129,25 @@ class Augmentation:
         if not self.cut_px:
             return images
         count, channels, height, width = images.shape
-        spans = [side - self.cut_px + 1 for side in (height, width)]
-        starts = [(draws[:, 9 + axis] * span).long().clamp(max=span - 1).view(-1, 1) for axis, span in enumerate(spans)]
+        starts = [start.view(-1, 1) for start in self._starts((height - self.cut_px, width - self.cut_px), draws)]
         offsets = torch.arange(self.cut_px, device=images.device)
         down, across = (start + offsets for start in starts)
         faces = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
         planes = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
         return images[faces, planes, down[:, None, :, None], across[:, None, None, :]]
+
+    def _starts(self, most: tuple[int, int], draws: Tensor) -> list[Tensor]:
+        """Return the first row and the first column of the crop of each face, from 0 to `most`."""
+        if self.cut_at == "random":
+            return [(draws[:, _CUT + axis] * (last + 1)).long().clamp(max=last) for axis, last in enumerate(most)]
+        if self.cut_at == "centre":
+            return [torch.full((len(draws),), last // 2, device=draws.device) for last in most]
+        number = _pick(draws[:, _CUT], _CORNERS)
+        corners = (number // 2, number % 2)
+        return [
+            torch.where(number == _CORNERS - 1, last // 2, corner * last)
+            for last, corner in zip(most, corners, strict=True)
+        ]
 
     def mirror(self, images: Tensor, draws: Tensor) -> Tensor:
         """Mirror NxCxHxW images of any type. If `change` resamples them anyway, it mirrors them in the same pass."""
@@ -114,12 +167,16 @@ class Augmentation:
 
     @property
     def _moves(self) -> bool:
-        return bool(self.rotate_deg or self.shift or self.scale)
+        return bool(self.rotate_deg or self.shift or self.scale or self.angles_deg)
 
     def _moved(self, images: Tensor, draws: Tensor) -> Tensor:
         """Return images rotated, translated, scaled and mirrored in one resampling."""
         signed = draws[:, 1:5] * 2 - 1
-        angle = signed[:, 0] * math.radians(self.rotate_deg)
+        if self.angles_deg:
+            angles = draws.new_tensor(self.angles_deg) * (math.pi / 180)
+            angle = angles[_pick(draws[:, _ANGLE], len(angles))]
+        else:
+            angle = signed[:, 0] * math.radians(self.rotate_deg)
         size = 1 + signed[:, 1] * self.scale
         cos, sin = (values.view(-1, 1, 1) for values in (torch.cos(angle) / size, torch.sin(angle) / size))
         # The sampling grid goes from -1 to 1, so a shift by the whole side is 2.
@@ -153,7 +210,12 @@ class Augmentation:
 
 def _mirrored(draws: Tensor) -> Tensor:
     """Return which faces are mirrored, N booleans."""
-    return draws[:, 0] < 0.5
+    return draws[:, _MIRROR] < 0.5
+
+
+def _pick(draws: Tensor, count: int) -> Tensor:
+    """Return a whole number below `count` for each draw from 0 to 1."""
+    return (draws * count).long().clamp(max=count - 1)
 
 
 def _centres(side: int, like: Tensor) -> Tensor:

@@ -70,6 +70,7 @@ class BatchLoader:
 
     The faces of the first domain come in random order: each once per epoch, or by its sampling weight. `pairing` says
     how the faces of the other domains are chosen. With `alike`, the faces of a pair get the same augmentation.
+    If a face comes several times in an epoch, and the augmentation has variants, each time has a variant of its own.
 
     Args:
         sources: the faces by domain, the first domain first.
@@ -78,6 +79,8 @@ class BatchLoader:
         seed: seed of the order and of the augmentation.
         device: device of the batches.
         pairing: how the faces of later domains are chosen.
+        pairings: how those of single domains are chosen, by domain, if otherwise.
+        augmentations: augmentation of single domains, by domain, if another.
         alike: whether the faces of a pair get the same augmentation.
 
     Raises:
@@ -93,26 +96,31 @@ class BatchLoader:
         seed: int,
         device: str,
         pairing: Pairing = "none",
+        pairings: Mapping[str, Pairing] | None = None,
+        augmentations: Mapping[str, Augmentation] | None = None,
         alike: bool = False,
     ) -> None:
-        self._sources, self._augmentation, self._device = sources, augmentation, device
+        self._sources, self._device = sources, device
+        self._augmentations = dict.fromkeys(sources, augmentation) | dict(augmentations or {})
         self.main = next(iter(sources))
         first = sources[self.main].faces
         self._partners = {
-            name: Partners(first, source.faces, pairing, _seed(seed, number))
+            name: Partners(first, source.faces, (pairings or {}).get(name, pairing), _seed(seed, number))
             for number, (name, source) in enumerate(sources.items())
             if name != self.main
         }
         copies = first.in_an_epoch()
         rows, sampling_weights = np.repeat(first.rows("train"), copies), sources[self.main].sampling_weights
+        copy_numbers = np.arange(len(rows)) - np.repeat(np.cumsum(copies) - copies, copies)
         sampling_weights = sampling_weights if sampling_weights is None else np.repeat(sampling_weights, copies)
         for partners in self._partners.values():
             kept = partners.has(rows)
-            rows, sampling_weights = (
+            rows, copy_numbers, sampling_weights = (
                 rows[kept],
+                copy_numbers[kept],
                 sampling_weights if sampling_weights is None else sampling_weights[kept],
             )
-        self._rows = torch.from_numpy(rows)
+        self._rows, self._copies = torch.from_numpy(rows), torch.from_numpy(copy_numbers)
         self._same_augmentation = alike
         self._labels = {name: _labels(source) for name, source in sources.items()}
         # All labels are on the device, so that a batch sends only the row numbers of its faces.
@@ -165,9 +173,10 @@ class BatchLoader:
         for name, rows in plan.rows.items():
             augmentation_draws = send(plan.augmentation_draws[name], self._device)
             # Cropping and mirroring bytes moves a quarter of the memory that floats would take.
-            coded = self._augmentation.cut(self._coded(name, rows), augmentation_draws)
-            images = _to_unit_range(self._augmentation.mirror(coded, augmentation_draws))
-            batches[name] = self._labelled(name, rows, self._augmentation.change(images, augmentation_draws))
+            augmentation = self._augmentations[name]
+            coded = augmentation.cut(self._coded(name, rows), augmentation_draws)
+            images = _to_unit_range(augmentation.mirror(coded, augmentation_draws))
+            batches[name] = self._labelled(name, rows, augmentation.change(images, augmentation_draws))
         return batches
 
     def batch(self, rows: Tensor | NDArray[np.int64], domain: str = "") -> Batch:
@@ -195,13 +204,16 @@ class BatchLoader:
         return Batch(images=images, **{field.name: getattr(known, field.name) for field in fields(Labels)})
 
     def _draw(self) -> BatchPlan:
-        first = self._rows[self._sampler.next()]
+        items = self._sampler.next()
+        first = self._rows[items]
         rows = {self.main: first} | {name: partners.of(first) for name, partners in self._partners.items()}
-        augmentation_draws = {self.main: self._augmentation.draw(len(first), self._draws)}
+        augmentation = self._augmentations[self.main]
+        drawn = augmentation.draw(len(first), self._draws)
+        augmentation_draws = {self.main: augmentation.at_variant(drawn, self._copies[items])}
         for name in self._partners:
             same = self._same_augmentation
             augmentation_draws[name] = (
-                augmentation_draws[self.main] if same else self._augmentation.draw(len(first), self._draws)
+                augmentation_draws[self.main] if same else self._augmentations[name].draw(len(first), self._draws)
             )
         return BatchPlan(rows, augmentation_draws)
 

@@ -27,10 +27,12 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
+from fertools.splits.resplit import resplit
 from fertools.training.data.generated_faces import read_generated
 from fertools.training.data.manifest_rows import (
     describe_people,
     held_out_rows,
+    rows_of_character,
     rows_with_emotion,
     rows_with_split,
     select_rows,
@@ -146,6 +148,7 @@ def select_faces(
     *,
     modality: str,
     test_folds: Sequence[int] = (0,),
+    split_seed: int = 0,
     dataset: str = "",
     generated: Sequence[str] = (),
     generated_ratio: float = 0.0,
@@ -154,6 +157,7 @@ def select_faces(
     needs_va: bool,
     classes: Sequence[str] = EMOTIONS,
     val_share: float = 0.0,
+    character: str = "",
     allow_leaks: bool = False,
 ) -> Faces:
     """Return the faces that a system can be trained and tested on.
@@ -162,15 +166,17 @@ def select_faces(
         workspace: workspace with the manifest.
         modality: modality of the faces, such as `visible`.
         test_folds: folds to hold out, where the manifest has folds.
+        split_seed: 0 for the folds of the manifest; any other number for other folds, see `fertools.splits.resplit`.
         dataset: name of the only dataset to use; empty for all.
         generated: runs or selections with generated faces to add to the training part; see `read_generated`.
         generated_ratio: limit on the generated training faces for each real one; 0 for all.
         extra_modality: modality of further real training faces of the same people; empty for none.
         needs_emotion: leave out faces without one of `classes`.
         needs_va: leave out faces without valence and arousal.
-        classes: names of two or more expressions.
+        classes: names of the expressions.
         val_share: share of the faces outside the test part that is kept for validation, by person; 0 for none. See
             `choose_validation_people`.
+        character: `subject_id` of the only character to use, whose faces all train; see `Domain`.
         allow_leaks: whether to use generated faces of a generator that was trained on a held-out fold.
 
     Raises:
@@ -181,8 +187,10 @@ def select_faces(
     classes = tuple(classes)
     table = store.read_faces(workspace)
     real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
-    everybody = nested.keep(table, real)
+    everybody = resplit(workspace, nested.keep(table, real), split_seed)
     table = select_rows(workspace, everybody, modality, dataset)
+    if character:
+        table = rows_of_character(table, character)
     if needs_emotion:
         table = rows_with_emotion(table, classes)
     if needs_va:
@@ -212,9 +220,10 @@ def select_faces(
             for name in generated
         ]
         table = _each_once(pa.concat_tables([table, *added]))
-    held_out = held_out_rows(table, test_folds, modality)
+    held_out = np.zeros(len(table), bool) if character else held_out_rows(table, test_folds, modality)
     refuse_leaks(table, held_out)
-    people = _validation_people(workspace, everybody, test_folds, val_share) if val_share else frozenset()
+    validates = val_share and not character
+    people = _validation_people(workspace, everybody, test_folds, val_share) if validates else frozenset()
     faces = build_faces(table, held_out, classes, validation_people=people)
     faces = dataclasses.replace(faces, source=store.fingerprint(source, _MEANING))
     # Validation uses real faces of the one modality only, and its people are not trained on.
@@ -222,7 +231,8 @@ def select_faces(
     faces = faces.keep(~(faces.validating & added_rows))
     if generated_ratio:
         faces = _limit_generated(faces, generated_ratio)
-    _refuse_empty_parts(faces, modality, needs_emotion=needs_emotion)
+    if not character:
+        _refuse_empty_parts(faces, modality, needs_emotion=needs_emotion)
     return faces
 
 
@@ -317,7 +327,7 @@ def _refuse_empty_parts(faces: Faces, modality: str, *, needs_emotion: bool) -> 
                 f"{describe_people(faces.table)} in all; split again with fewer folds, or add people"
             )
     present = [emotion for emotion, count in faces.counts("train").items() if count]
-    if needs_emotion and len(present) == 1:
+    if needs_emotion and len(present) == 1 < len(faces.classes):
         raise InputError(
             f"every training face is {present[0]}, and a classifier needs two classes; choose other test_folds"
         )

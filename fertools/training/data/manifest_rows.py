@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from fertools.core import calls
 from fertools.core.errors import InputError
+from fertools.core.spelling import nearest
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 
+_NAMED = 8
+"""Number of subjects that a message lists."""
 _RANGES = {"valence": (-1.0, 1.0), "arousal": (-1.0, 1.0), "weight": (0.0, np.inf)}
 """Allowed range of each column where it is not null."""
 
@@ -38,6 +41,27 @@ def select_rows(workspace: Workspace, everybody: pa.Table, modality: str, datase
     table = rows_with_split(workspace, table)
     _refuse_out_of_range(workspace, table)
     return table
+
+
+def rows_of_character(table: pa.Table, character: str) -> pa.Table:
+    """Return the rows of an animated character.
+
+    Args:
+        table: rows of one modality.
+        character: its `subject_id`.
+
+    Raises:
+        InputError: there is no such subject; the message names those that there are.
+    """
+    rows = nested.keep(table, pc.fill_null(pc.equal(table["subject_id"], character), False))
+    if not len(rows):
+        found = sorted({name for name in table["subject_id"].to_pylist() if name is not None})
+        listed = ", ".join(found[:_NAMED]) + (", ..." if len(found) > _NAMED else "")
+        raise InputError(
+            f"no {table['modality'][0].as_py()} face is of the character '{character}'{nearest(character, found)}; the "
+            f"subjects are {listed or 'unknown'}; set character to one of them"
+        )
+    return rows
 
 
 def rows_with_split(workspace: Workspace, table: pa.Table) -> pa.Table:
@@ -70,7 +94,7 @@ def rows_with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
     """Return the rows with one of the classes as their label.
 
     Raises:
-        InputError: no face has one of them, or all labelled faces have the same one.
+        InputError: no face has one of them, or all labelled faces have the same one of several.
     """
     labelled = nested.keep(table, pc.is_in(table["emotion"], value_set=pa.array(classes)))
     present = pc.unique(labelled["emotion"]).to_pylist()
@@ -80,7 +104,7 @@ def rows_with_emotion(table: pa.Table, classes: tuple[str, ...]) -> pa.Table:
             f"no face has one of {named} as its label; put videos into folders named by emotion and ingest them, or "
             "label them with `fertools annotate --emotion`"
         )
-    if len(present) == 1:
+    if len(present) == 1 < len(classes):
         raise InputError(
             f"every labelled face is {present[0]}, and a classifier needs two classes; add faces of another emotion"
         )

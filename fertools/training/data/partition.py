@@ -141,7 +141,8 @@ def _refuse_shared(domains: Mapping[str, Faces]) -> None:
 def _refuse_too_few(faces: Faces, domain: Domain) -> None:
     """Raise if a domain has too few training faces left."""
     present = [emotion for emotion, count in faces.counts("train").items() if count]
-    if not len(faces.rows("train")) or (domain.needs_emotion and len(present) < 2):
+    least = min(2, len(faces.classes))
+    if not len(faces.rows("train")) or (domain.needs_emotion and len(present) < least):
         shown = f"only {present[0]}" if present else "nothing"
         raise InputError(
             f"the remaining training faces of {domain.name} show {shown}; add people, or use more of their faces"

@@ -26,6 +26,7 @@ from fertools.core.hashing import DIGEST_BYTES, hash_bytes
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.training.data.faces import Faces, Pixels
+from fertools.training.recipes.view import View
 
 Digests = NDArray[np.uint8]
 """NxB: a digest of the pixels of each face."""
@@ -34,7 +35,7 @@ _CHUNK = 1024
 
 
 def load_pixels(
-    workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None = None
+    workspace: Workspace, faces: Faces, view: View | int, cache: Path, report: Reporter | None = None
 ) -> Pixels:
     """Return the crops of faces as NxSxSx3 uint8 RGB pixels, from the cache if they are in it.
 
@@ -43,7 +44,8 @@ def load_pixels(
     Args:
         workspace: workspace that the paths of the crops are relative to.
         faces: the N faces.
-        size_px: side S in pixels. Crops are resized by area averaging, smaller ones by cubic interpolation.
+        view: what is seen of each crop, or the side S in pixels for the whole crop. Crops are resized by area
+            averaging, smaller ones by cubic interpolation.
         cache: folder of the cache files.
         report: reporter of progress, used if crops have to be read.
 
@@ -51,29 +53,29 @@ def load_pixels(
         InputError: a crop is missing or cannot be read.
         StorageError: the disk is full.
     """
-    path = _open_cache(workspace, faces, size_px, cache, report)
+    path = _open_cache(workspace, faces, as_view(view), cache, report)
     mapped: Pixels = np.load(path, mmap_mode="r")
     if not np.array_equal(_digest_all(mapped), _read_digests(path, len(mapped))):
         path.unlink(missing_ok=True)
-        mapped = np.load(_open_cache(workspace, faces, size_px, cache, report), mmap_mode="r")
+        mapped = np.load(_open_cache(workspace, faces, as_view(view), cache, report), mmap_mode="r")
     return mapped
 
 
 def load_digests(
-    workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None = None
+    workspace: Workspace, faces: Faces, view: View | int, cache: Path, report: Reporter | None = None
 ) -> Digests:
     """Return a digest of the pixels of each face; arguments and errors are as in `load_pixels`.
 
     The digests are stored in the cache, so that no crop has to be read for them.
     """
-    path = _open_cache(workspace, faces, size_px, cache, report)
+    path = _open_cache(workspace, faces, as_view(view), cache, report)
     return _read_digests(path, len(faces.table))
 
 
-def _open_cache(workspace: Workspace, faces: Faces, size_px: int, cache: Path, report: Reporter | None) -> Path:
+def _open_cache(workspace: Workspace, faces: Faces, view: View, cache: Path, report: Reporter | None) -> Path:
     """Return the cache file of pixels and digests; write it if it is missing or incomplete."""
-    path = cache / f"faces-{_digest(workspace, faces)[:16]}-{size_px}.npy"
-    count = len(faces.table)
+    path = cache / f"faces-{_digest(workspace, faces)[:16]}-{view}.npy"
+    count, size_px = len(faces.table), view.size_px
     stream = io.BytesIO()
     shape = (count, size_px, size_px, 3)
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -86,7 +88,7 @@ def _open_cache(workspace: Workspace, faces: Faces, size_px: int, cache: Path, r
     with files.replacing(path) as temporary, temporary.open("wb") as file:
         file.write(header)
         digests = []
-        for pixels, digest in _read_crops(workspace, faces, size_px):
+        for pixels, digest in _read_crops(workspace, faces, view):
             file.write(pixels.tobytes())
             digests.append(digest)
         file.write(b"".join(digests))
@@ -137,11 +139,11 @@ def _unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"the crop {path} cannot be read ({error.strerror}); ingest with {given('overwrite', True)}")
 
 
-def _read_crops(workspace: Workspace, faces: Faces, size_px: int) -> Iterator[tuple[Pixels, bytes]]:
+def _read_crops(workspace: Workspace, faces: Faces, view: View) -> Iterator[tuple[Pixels, bytes]]:
     names = faces.table["path"].to_pylist()
 
     def read(name: str) -> tuple[Pixels, bytes]:
-        pixels = read_crop(workspace.root / name, size_px)
+        pixels = read_crop(workspace.root / name, view)
         return pixels, _digest_face(pixels)
 
     with ThreadPoolExecutor() as pool:
@@ -150,8 +152,17 @@ def _read_crops(workspace: Workspace, faces: Faces, size_px: int) -> Iterator[tu
             yield from pool.map(read, names[start : start + _CHUNK])
 
 
-def read_crop(path: Path, size_px: int) -> Pixels:
+def as_view(view: View | int) -> View:
+    """Return a view; a number is the side of the whole face in pixels."""
+    return View(view) if isinstance(view, int) else view
+
+
+def read_crop(path: Path, view: View | int) -> Pixels:
     """Return the image at `path` as SxSx3 uint8 RGB pixels.
+
+    Args:
+        path: image file.
+        view: what is seen of the image, or the side S in pixels for the whole image.
 
     Raises:
         InputError: the file is missing or cannot be read.
@@ -163,11 +174,13 @@ def read_crop(path: Path, size_px: int) -> Pixels:
     bgr = cv2.imdecode(coded, cv2.IMREAD_COLOR) if coded.size else None
     if bgr is None:
         raise InputError(f"the crop {path} is not an image; ingest with {given('overwrite', True)}")
-    return np.ascontiguousarray(resize(np.asarray(bgr, np.uint8), size_px)[..., ::-1])
+    return np.ascontiguousarray(resize(np.asarray(bgr, np.uint8), view)[..., ::-1])
 
 
-def resize(picture: Pixels, size_px: int) -> Pixels:
-    """Return an HxWx3 image resized to SxSx3: by area averaging, or by cubic interpolation if it is smaller."""
-    shrinks = min(picture.shape[:2]) >= size_px
-    resized = cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    return np.asarray(resized, np.uint8)
+def resize(picture: Pixels, view: View | int) -> Pixels:
+    """Return a view of an HxWx3 image, SxSx3: resized by area averaging, or by cubic interpolation if it is smaller."""
+    view = as_view(view)
+    side, margin = view.of_px, view.margin_px
+    shrinks = min(picture.shape[:2]) >= side
+    resized = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(resized, np.uint8)[margin : margin + view.size_px, margin : margin + view.size_px]

@@ -82,8 +82,13 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
     if len(found) > 1:
         _refuse_leaks_across(found)
     found = divide_training(found, recipe.domains, recipe.seed)
-    if recipe.domain_pairing == "label":
-        _refuse_differing_classes(found)
+    labelled = {
+        domain.name: found[domain.name]
+        for domain in recipe.domains
+        if (domain.pairing or recipe.domain_pairing) == "label"
+    }
+    if labelled:
+        _refuse_differing_classes(labelled)
     first = next(iter(found))
     _refuse_unlabelled(found[first], recipe)
     if recipe.soft_label_file:
@@ -101,10 +106,12 @@ def _select(workspace: Workspace, recipe: Recipe, domain: Domain, *, allow_leaks
         generated_ratio=domain.generated_ratio,
         extra_modality=domain.extra_modality,
         test_folds=recipe.test_folds,
+        split_seed=recipe.split_seed,
         needs_emotion=domain.needs_emotion,
         needs_va=domain.needs_va,
         classes=domain.classes or recipe.class_names,
         val_share=recipe.inner_validation,
+        character=domain.character,
         allow_leaks=allow_leaks,
     )
 

@@ -22,7 +22,7 @@ def build_optimiser(plan: OptimiserPlan, networks: Mapping[str, nn.Module]) -> O
         plan: kind and constants of the optimiser.
         networks: networks by name, already on their device.
     """
-    weights = [weight for name in plan.networks for weight in networks[name].parameters()]
+    weights = [weight for name in plan.networks for weight in _part(networks, name).parameters()]
     groups: list[dict[str, Any]] = [{"params": weights}]
     if plan.weight_decay:
         kernels = [weight for weight in weights if weight.ndim > 1]
@@ -37,3 +37,9 @@ def build_optimiser(plan: OptimiserPlan, networks: Mapping[str, nn.Module]) -> O
         return torch.optim.SGD(groups, momentum=plan.momentum, **common)
     maker = torch.optim.AdamW if plan.kind == "adamw" else torch.optim.Adam
     return maker(groups, betas=(plan.beta1, plan.beta2), **common)
+
+
+def _part(networks: Mapping[str, nn.Module], name: str) -> nn.Module:
+    """Return a network, or the part of one that follows its name and a dot."""
+    network, _, part = name.partition(".")
+    return networks[network].get_submodule(part)

@@ -1,13 +1,15 @@
 """Distance of translated drawn faces to the true image, which exists only for drawn people.
 
 `fertools sample` can draw the same moment with any other expression. That image is cropped and resized like the face.
+A character has the face elsewhere in its picture, so its image is aligned by its own landmarks. The character is that
+of the target domain.
 These metrics say nothing about real people.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,19 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
-from fertools.faces.alignment import extract_crop
+from fertools.faces.alignment import extract_crop, similarity
+from fertools.faces.templates import template_names
 from fertools.manifests import store
+from fertools.manifests.schema import ANIMATED
+from fertools.samples.cast import find_member
 from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
+from fertools.samples.identity import Person
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import load_pixels, read_crop, resize
 from fertools.training.evaluation.prediction_metrics import Metrics
 from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
 from fertools.training.recipes.recipe import TranslatingRecipe
+from fertools.training.recipes.view import View
 from fertools.training.runs.generated import generated_id, picture_path
 from fertools.training.runs.load import LoadedRun
 
@@ -45,12 +52,16 @@ class _Domain:
     """The faces of a domain.
 
     Attributes:
+        modality: modality of the faces.
+        character: the character of the cast that they show; None for people and other characters.
         table: N rows of the faces.
         pixels: NxSxSx3 uint8 pixels of the same rows.
         row_of: row number by `face_id`.
         drawn: drawn dataset and file by `source_id`.
     """
 
+    modality: str
+    character: Person | None
     table: pa.Table
     pixels: Pixels
     row_of: dict[str, int]
@@ -103,15 +114,18 @@ def draw_truths(
         report: reporter of progress.
 
     Raises:
-        InputError: a face is not drawn, its dataset is missing, or a target is not an expression.
+        InputError: a face is not drawn, its dataset is missing, or a target is not an expression. Or a domain shows
+            several characters.
         StorageError: the disk is full.
     """
-    root, size_px = translator.folder.root, translator.recipe.image_size
+    root, size_px, view = translator.folder.root, translator.recipe.image_size, translator.recipe.view
     modality = {domain.name: domain.modality for domain in translator.recipe.domains}
     domains = {
         name: _Domain(
+            modality[name],
+            character_of(translator.name, faces.table, modality[name]),
             faces.table,
-            load_pixels(workspace, faces, size_px, workspace.pixels),
+            load_pixels(workspace, faces, view, workspace.pixels),
             {face: row for row, face in enumerate(faces.table["face_id"].to_pylist())},
             drawn_datasets(workspace, faces),
         )
@@ -126,8 +140,8 @@ def draw_truths(
         path = truth_path(root, entry["target"], entry["parent_id"])
         if not path.is_file():
             face = domain.table.slice(row, 1).to_pylist()[0]
-            wanted = modality[entry["target_domain"]]
-            picture = _draw(domain.drawn, face, entry["target_emotion"], wanted, size_px, fill)
+            target = domains[entry["target_domain"]]
+            picture = _draw(domain.drawn, face, entry["target_emotion"], target, view, fill)
             if picture is None:
                 raise InputError(
                     f"{translator.name} translated faces that are not drawn, or whose drawn dataset has changed; they "
@@ -200,19 +214,47 @@ def _draw(
     drawn: dict[str, tuple[DrawnDataset, Path]],
     face: dict[str, Any],
     emotion: str | None,
-    modality: str,
-    size_px: int,
+    target: _Domain,
+    view: View,
     fill: str,
 ) -> Pixels | None:
-    """Return the true image of a face with an expression in a modality; None if the face is not drawn."""
+    """Return the true image of a face with an expression in a domain; None if the face is not drawn."""
     if face["source_id"] not in drawn or emotion is None or face["matrix"] is None:
         return None
     dataset, path = drawn[face["source_id"]]
     moment = dataset.moment(path, face["frame_index"], emotion)
     if moment is None:
         return None
-    frame = moment.picture(modality, dataset.options.size_px)
-    return resize(extract_crop(frame, np.array(face["matrix"], np.float64), face["size_px"], fill), size_px)
+    if target.character is not None:
+        moment = replace(moment, character=target.character)
+    drawn_px, matrix, crop_px = dataset.options.size_px, np.array(face["matrix"], np.float64), face["size_px"]
+    like = target.table.slice(0, 1).to_pylist()[0]
+    if target.modality == ANIMATED and like["template"] in template_names():
+        crop_px = like["size_px"]
+        matrix = similarity(moment.landmarks(ANIMATED, drawn_px), like["template"], crop_px)
+    return resize(extract_crop(moment.picture(target.modality, drawn_px), matrix, crop_px, fill), view)
+
+
+def character_of(run: str, table: pa.Table, modality: str) -> Person | None:
+    """Return the character of the cast that all faces of a domain show; None for people and other characters.
+
+    Args:
+        run: name of the run.
+        table: rows of the domain.
+        modality: modality of the domain.
+
+    Raises:
+        InputError: they show several characters.
+    """
+    if modality != ANIMATED:
+        return None
+    found = {subject: find_member(subject or "") for subject in pc.unique(table["subject_id"]).to_pylist()}
+    if len(found) > 1 and any(found.values()):
+        raise InputError(
+            f"{run} was trained on several characters ({', '.join(sorted(map(str, found)))}), so it is not known which "
+            f"one it should draw; leave {argument('drawn')} out"
+        )
+    return next(iter(found.values()), None)
 
 
 def _distance(one: Pixels, other: Pixels) -> float:

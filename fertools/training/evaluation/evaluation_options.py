@@ -21,6 +21,9 @@ class EvaluationOptions:
         gan_train: whether to train a classifier on generated faces alone, with the recipe of each judge.
         drawn: whether to compare translations of drawn faces with the true images. A classifier of other drawn people
             is trained first, and evaluates both.
+        people_probe: whether to test how well a linear classifier tells people apart on generated faces, and on their
+            unchanged inputs; see `fertools.training.evaluation.people_probe`.
+        nearest: whether to find the nearest real training face of the target domain for each generated face.
         allow_leaks: whether to use judges that were trained on people whose faces were translated; the tables say so.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 
@@ -33,6 +36,8 @@ class EvaluationOptions:
     identity: str = ""
     gan_train: bool = False
     drawn: bool = False
+    people_probe: bool = False
+    nearest: bool = False
     allow_leaks: bool = False
     device: str = "auto"
 
@@ -41,6 +46,6 @@ class EvaluationOptions:
             raise InputError(f"GAN-train takes the recipe of a judge; name one with {argument('judges')}")
 
     @property
-    def any_network(self) -> bool:
-        """Whether they name a network, so that there is something to apply."""
-        return bool(self.judges or self.features or self.identity or self.drawn)
+    def any_work(self) -> bool:
+        """Whether they ask for anything that is not yet in the folder of a run."""
+        return bool(self.judges or self.features or self.identity or self.drawn or self.people_probe or self.nearest)

@@ -44,6 +44,7 @@ class PredictionMetrics:
         folds: the held-out folds.
         classes: the expressions of the predictions.
         classification: metrics of the expression by name, such as `accuracy`; empty where none is predicted.
+        sequences: metrics of the votes over sequences by name; empty where faces are not frames of sequences.
         valence: metrics of valence by name, such as `ccc`; empty where it is not predicted.
         arousal: metrics of arousal by name; empty where it is not predicted.
     """
@@ -53,6 +54,7 @@ class PredictionMetrics:
     folds: tuple[int, ...]
     classes: tuple[str, ...]
     classification: Mapping[str, Metric]
+    sequences: Mapping[str, Metric]
     valence: Mapping[str, Metric]
     arousal: Mapping[str, Metric]
 
@@ -66,12 +68,18 @@ class PredictionMetrics:
             tuple(scores["folds"]),
             tuple(scores["classes"]),
             _metrics(scores.get("classification")),
+            _metrics(scores.get("sequences")),
             _metrics(points.get("valence")),
             _metrics(points.get("arousal")),
         )
 
     def _repr_html_(self) -> str:
-        parts = {"": self.classification, "valence ": self.valence, "arousal ": self.arousal}
+        parts = {
+            "": self.classification,
+            "sequences ": self.sequences,
+            "valence ": self.valence,
+            "arousal ": self.arousal,
+        }
         named = {prefix + name: metric for prefix, part in parts.items() for name, metric in part.items()}
         return _shown(f"{self.faces} held-out faces", named.items())
 
@@ -105,12 +113,14 @@ class TranslationMetrics:
         subjects: number of known people.
         folds: the held-out folds.
         targets: names of the translations.
-        reconstruction: `l1`, `psnr` and `ssim` of faces translated there and back.
+        reconstruction: `l1`, `psnr` and `ssim` of faces translated there and back; empty if there is no way back.
         judges: by judge, the metrics of its predictions of generated faces against the targets.
         features: by weights, the distance to real faces; None with fewer than two faces on a side.
         identity: by weights, the cosine similarity to the input face.
         gan_train: by judge, the metrics of a classifier with its recipe that was trained only on generated faces.
         truth: `l1` to the true pictures, and `unchanged_l1` of the inputs; empty where none were drawn.
+        people_probe: how often a linear probe names the person, by image; empty if it was not applied.
+        nearest: `distance` to the nearest real face, and `same_emotion`; empty if none was searched.
         waiting: networks without outputs for some of the generated faces.
     """
 
@@ -125,6 +135,8 @@ class TranslationMetrics:
     identity: Mapping[str, Metric]
     gan_train: Mapping[str, PredictionMetrics]
     truth: Mapping[str, Metric]
+    people_probe: Mapping[str, Metric]
+    nearest: Mapping[str, Metric]
     waiting: tuple[str, ...]
 
     @classmethod
@@ -146,11 +158,13 @@ class TranslationMetrics:
             {name: Metric.of(found["cosine"]) for name, found in scores["identity"].items()},
             {name: PredictionMetrics.of(found) for name, found in scores["gan_train"].items()},
             _metrics(scores["truth"]),
+            _metrics(scores["people_probe"]),
+            _metrics(scores["nearest"]),
             tuple(scores["waiting"]),
         )
 
     def _repr_html_(self) -> str:
-        caption = f"{self.generated} generated faces, translated back"
+        caption = f"{self.generated} generated faces" + ", translated back" * bool(self.reconstruction)
         return _shown(caption, self.reconstruction.items())
 
 

@@ -1,7 +1,8 @@
 """Comparison of methods on the same faces: differences of metrics, with intervals and tests.
 
-A method may have several repeats, which are runs with other seeds. Faces, people and folds stay the units of every
-test: the metrics of a method are means over its repeats, so more seeds do not count as more faces.
+A method may have several repeats, which are runs with other seeds, and perhaps with other folds. Faces, people and
+folds stay the units of every test: the metrics of a method are means over its repeats, so more seeds do not count as
+more faces. If the folds change with the repeat, the folds of one number count as one.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def compare(first: Repeats, second: Repeats, classes: Sequence[str] = ()) -> dic
 
     Args:
         first: predictions of one method.
-        second: predictions of the other method; a face must have the same label and fold in both.
+        second: predictions of the other method; a face must have the same label in both, and the same fold in the same
+            repeat of both.
         classes: classes to compare the recall of as well.
 
     Returns:
@@ -88,8 +90,12 @@ def compare(first: Repeats, second: Repeats, classes: Sequence[str] = ()) -> dic
     names = tuple(dict.fromkeys((*first_common.classes, *second_common.classes)))
     if unknown := [name for name in classes if name not in names]:
         raise InputError(f"no run predicts the class {unknown[0]}; the classes are {', '.join(names)}")
-    labels, folds = _codes(first_common.table["emotion"], names), first_common.folds()
-    decided = [np.stack([_decisions(_common(run, first_common)[0], names) for run in side]) for side in sides]
+    labels = _codes(first_common.table["emotion"], names)
+    common = [[_only(run, first_common) for run in side] for side in sides]
+    for one, other in zip(*common, strict=False):
+        _refuse_differing(one, other)
+    decided = [np.stack([_decisions(run, names) for run in side]) for side in common]
+    folds = np.stack([run.folds() for side in common for run in side])
     measures: dict[str, Callable[[Floats], Floats]] = dict(_METRICS)
     measures |= {name: _recall_of(names.index(name)) for name in classes}
     groups = np.unique(np.array(first_common.groups()), return_inverse=True)[1]
@@ -97,8 +103,12 @@ def compare(first: Repeats, second: Repeats, classes: Sequence[str] = ()) -> dic
     cells = _cells(labels, decided, len(names))
     pooled = differences(cells.sum(axis=0, keepdims=True))[0]
     ends = jackknife_intervals(group_sums(groups, cells), differences, ["free"])
-    each = [differences(cells[folds == fold].sum(axis=0, keepdims=True))[0] for fold in np.unique(folds).tolist()]
-    single = [len(np.unique(labels[folds == fold])) == 1 for fold in np.unique(folds).tolist()]
+    by_run = cells.reshape(len(labels), len(folds), -1)
+    each, single = [], []
+    for fold in np.unique(folds).tolist():
+        inside = (folds == fold).T
+        each.append(differences((by_run * inside[:, :, None]).sum(axis=0).reshape(1, -1))[0])
+        single.append(any(len(np.unique(labels[column])) == 1 for column in inside.T))
     share = max(_tested_per_trained(side) for side in (first_common, second_common))
     found = {}
     for index, name in enumerate(measures):
@@ -156,7 +166,7 @@ def _differences(
 
 
 def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
-    """Return the predictions for the common labelled faces, in the same order."""
+    """Return the predictions for the common labelled faces, in the same order, which are labelled alike."""
     classes = [set(side.classes) for side in (first, second)]
     both = pc.is_in(first.table["face_id"], value_set=second.table["face_id"].combine_chunks())
     known = pc.is_in(first.table["emotion"], value_set=pa.array(sorted(classes[0] & classes[1]), pa.string()))
@@ -166,16 +176,36 @@ def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
     )
     if not len(first_common):
         raise InputError("the two runs have no labelled face in common; compare runs on the same faces")
-    for column in ("emotion", "fold"):
-        differs = pc.not_equal(first_common[column], second_common[column])
-        if pc.any(pc.fill_null(differs, True)).as_py():
-            name = first_common["face_id"].filter(pc.fill_null(differs, True))[0].as_py()
+    found = (
+        Predictions(first_common, first.classes, first.trained),
+        Predictions(second_common, second.classes, second.trained),
+    )
+    _refuse_differing(*found)
+    return found
+
+
+def _only(run: Predictions, wanted: Predictions) -> Predictions:
+    """Return the predictions of a repeat for some faces, which it must have, labelled alike.
+
+    Raises:
+        InputError: it lacks a face, or a face has another label.
+    """
+    table = run.table.filter(pc.is_in(run.table["face_id"], value_set=wanted.table["face_id"].combine_chunks()))
+    if table["face_id"].to_pylist() != wanted.table["face_id"].to_pylist():
+        raise InputError("the repeats of a run predict different faces; compare complete repeats")
+    found = Predictions(table, run.classes, run.trained)
+    _refuse_differing(found, wanted, ("emotion",))
+    return found
+
+
+def _refuse_differing(first: Predictions, second: Predictions, columns: Sequence[str] = ("emotion", "fold")) -> None:
+    for column in columns:
+        differs = pc.fill_null(pc.not_equal(first.table[column], second.table[column]), True)
+        if pc.any(differs).as_py():
+            name = first.table["face_id"].filter(differs)[0].as_py()
             raise InputError(
                 f"the face {name} has another {column} in the two runs; compare runs on the same labels and folds"
             )
-    return Predictions(first_common, first.classes, first.trained), Predictions(
-        second_common, second.classes, second.trained
-    )
 
 
 def _codes(names: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:

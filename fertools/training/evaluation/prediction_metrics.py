@@ -7,7 +7,7 @@ given beside them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,6 +32,7 @@ from fertools.statistics.roc import area, macro_curve, micro_curve, one_against_
 from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.breakdowns import break_down, by_subject
 from fertools.training.evaluation.predictions import Predictions, TrainingSummary
+from fertools.training.evaluation.sequence_votes import DECISIONS, sequence_metrics
 
 Metrics = dict[str, Any]
 """The result of `compute_metrics`, in a form that JSON can hold."""
@@ -49,11 +50,6 @@ METRICS = {
 SMALLER_IS_BETTER = ("ece", "nll", "brier", "rmse")
 AGREEMENTS = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}
 """Metrics of valence and arousal, with their names in tables."""
-_DECISIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "accuracy": decisions.accuracy,
-    "balanced_accuracy": decisions.balanced_accuracy,
-    "macro_f1": decisions.macro_f1,
-}
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -67,7 +63,8 @@ def compute_metrics(predictions: Predictions) -> Metrics:
 
     Returns:
         `faces`, `subjects`, `nameless` (faces of unknown people, each counted as a person), `folds` and `classes`. If
-        the run has them, also `classification` and `valence_arousal`; see docs/how-to/evaluate.md.
+        the run has them, also `classification`, `sequences` (see `sequence_metrics`) and `valence_arousal`; see
+        docs/how-to/evaluate.md.
 
     Raises:
         InputError: no face has both a prediction and a label.
@@ -82,6 +79,8 @@ def compute_metrics(predictions: Predictions) -> Metrics:
     }
     if predictions.classes and (predictions.labels() >= 0).any():
         scores["classification"] = _classification(predictions)
+        if (sequences := sequence_metrics(predictions)) is not None:
+            scores["sequences"] = sequences
     if valence_arousal := _valence_arousal(predictions):
         scores["valence_arousal"] = valence_arousal
     if not scores.keys() & {"classification", "valence_arousal"}:
@@ -140,7 +139,7 @@ def _metrics(labels: Integers, probabilities: Floats) -> dict[str, float | None]
     """Return all METRICS of N faces; None for a metric that is not defined for them."""
     confusion = decisions.confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
     curves = one_against_rest(labels, probabilities)
-    found: dict[str, float | None] = {name: float(measure(confusion)) for name, measure in _DECISIONS.items()}
+    found: dict[str, float | None] = {name: float(measure(confusion)) for name, measure in DECISIONS.items()}
     found["macro_auc"] = float(np.mean([area(*curve) for curve in curves.values()])) if curves else None
     found["micro_auc"] = area(*micro_curve(labels, probabilities)) if probabilities.shape[1] > 1 else None
     found["ece"] = calibration_error(reliability(labels, probabilities))
@@ -158,13 +157,13 @@ def _over_people(labels: Integers, probabilities: Floats, groups: NDArray[Any]) 
 
     def statistic(sums: Floats) -> Floats:
         confusion = sums[:, : classes * classes].reshape(-1, classes, classes)
-        values = [measure(confusion)[:, None] for measure in _DECISIONS.values()]
+        values = [measure(confusion)[:, None] for measure in DECISIONS.values()]
         faces = confusion.sum(axis=(1, 2))[:, None]
         return np.concatenate([*values, sums[:, classes * classes :] / faces, decisions.recall(confusion)], axis=1)
 
     sums = group_sums(codes, np.concatenate([cells, losses], axis=1))
-    names = [*_DECISIONS, "nll", "brier"]
-    scales: list[Scale] = ["share" for _ in _DECISIONS]
+    names = [*DECISIONS, "nll", "brier"]
+    scales: list[Scale] = ["share" for _ in DECISIONS]
     scales += ["positive", "positive"]
     scales += ["share" for _ in range(classes)]
     ends = [interval_as_json(found) for found in jackknife_intervals(sums, statistic, scales)]
@@ -204,7 +203,7 @@ def _baselines(
                     if not (measure == "macro_f1" and fold in single)
                 ),
             }
-            for measure, function in _DECISIONS.items()
+            for measure, function in DECISIONS.items()
         }
         for name, by_fold in tables.items()
     }

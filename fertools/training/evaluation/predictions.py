@@ -27,13 +27,16 @@ from fertools.training.runs.folder import PREDICTIONS_NAME
 
 CONTEXT = ("dataset", "modality", "face_px", "blur", "brightness", "yaw_deg")
 """Columns of the manifest that results are broken down by."""
-_VERSION, _VERSION_KEY, _META_KEY = b"1", b"fertools.predictions_version", b"fertools.predictions"
+_VERSION, _VERSION_KEY, _META_KEY = b"2", b"fertools.predictions_version", b"fertools.predictions"
 _TEXT, _F32 = pa.string(), pa.float32()
 _TYPES = {"dataset": _TEXT, "modality": _TEXT}
 _FIXED = (
     pa.field("face_id", _TEXT, nullable=False),
     pa.field("subject_id", _TEXT),
     pa.field("fold", pa.int32(), nullable=False),
+    pa.field("run", _TEXT),
+    pa.field("sequence", _TEXT),
+    pa.field("frame_index", pa.int32()),
     pa.field("emotion", _TEXT),
     pa.field("valence", _F32),
     pa.field("arousal", _F32),
@@ -71,9 +74,10 @@ class Predictions:
 
     Attributes:
         table: a row per face, sorted by `face_id`. The columns `face_id`, `subject_id`, `fold` and those of CONTEXT
-            describe the face. The labels are `emotion`, `valence` and `arousal`, null where unknown. The predictions
-            are `p_<class>` for each class, and `valence_predicted` and `arousal_predicted`, null if the model does not
-            predict them.
+            describe the face. `run` is the run that predicts. `sequence` names the take that the face is a frame of,
+            and `frame_index` the frame; both are null for a single picture, see `fertools.training.data.sequences`. The
+            labels are `emotion`, `valence` and `arousal`, null where unknown. The predictions are `p_<class>` for each
+            class, and `valence_predicted` and `arousal_predicted`, null if the model does not predict them.
         classes: names of the classes in the order of the columns; empty if the model does not classify.
         trained: summary of the training faces, by fold.
     """
@@ -111,6 +115,7 @@ def make_predictions(
     trained: pa.Table,
     *,
     fold: int | None = 0,
+    run: str = "",
     classes: Sequence[str] = (),
     probabilities: Floats | None = None,
     valence_arousal: Floats | None = None,
@@ -118,9 +123,10 @@ def make_predictions(
     """Return the predictions of one fold's model.
 
     Args:
-        tested: N rows of the manifest, in the order of the predictions.
+        tested: N rows of the manifest, in the order of the predictions. They may have `sequence` as a further column.
         trained: rows of the manifest that the model was trained on.
         fold: fold of the test faces; 0 for a hold-out; None for several folds, named by the column `fold`.
+        run: name of the run that predicts, as `SYSTEM/RUN`; empty for none.
         classes: names of the C classes, in the order of the probabilities.
         probabilities: N x C in [0, 1], each row with the sum 1; None if the model does not classify.
         valence_arousal: N x 2; None if the model does not predict them.
@@ -140,6 +146,7 @@ def make_predictions(
     columns = {field.name: _column(tested, field) for field in _FIXED}
     folds = [fold] * count if fold is not None else tested["fold"].to_pylist()
     columns["fold"] = pa.array(folds, pa.int32())
+    columns["run"] = pa.array([run or None] * count, _TEXT)
     if valence_arousal is not None:
         valence_arousal = _checked(valence_arousal, (count, 2), "valence and arousal")
         columns["valence_predicted"], columns["arousal_predicted"] = (

@@ -16,7 +16,9 @@ from fertools.training.evaluation.cached_outputs import CachedOutputs, list_outp
 from fertools.training.evaluation.distances import feature_metrics, identity_metrics
 from fertools.training.evaluation.drawn_truth import truth_metrics, truth_names
 from fertools.training.evaluation.image_similarity import METRICS
+from fertools.training.evaluation.nearest_faces import nearest_metrics
 from fertools.training.evaluation.originals import read_originals
+from fertools.training.evaluation.people_probe import probe_metrics
 from fertools.training.evaluation.prediction_metrics import Metrics, compute_metrics
 from fertools.training.evaluation.predictions import Predictions, TrainingSummary, make_predictions, read_predictions
 from fertools.training.evaluation.subject_means import mean_over_subjects, number_people
@@ -33,7 +35,8 @@ def compute_translation_metrics(root: Path, *, seed: int = 0) -> Metrics:
 
     Returns:
         `faces`, `generated` (number of generated faces), `subjects`, `folds`, `targets`, `drawn` (number of drawn faces
-        of the run), `truth` (result of `truth_metrics`) and `reconstruction`. `judges`, `features`, `identity` and
+        of the run), `truth` (result of `truth_metrics`), `people_probe` (of `probe_metrics`), `nearest` (of
+        `nearest_metrics`) and `reconstruction`. `judges`, `features`, `identity` and
         `gan_train` have an entry for each network. `waiting` has the networks without outputs for some of the images.
         See docs/how-to/evaluate.md.
 
@@ -58,6 +61,8 @@ def compute_translation_metrics(root: Path, *, seed: int = 0) -> Metrics:
             found.name: feature_metrics(root, table, found, seed=seed) for found in ready if found.kind == "features"
         },
         "identity": {found.name: identity_metrics(root, table, found) for found in ready if found.kind == "identity"},
+        "people_probe": probe_metrics(root, table),
+        "nearest": nearest_metrics(root, table),
         "gan_train": {
             path.parent.name: compute_metrics(read_predictions(path))
             for path in sorted((root / GAN_TRAIN_FOLDER).glob(f"*/{PREDICTIONS_NAME}"))
@@ -75,7 +80,12 @@ def _ready(root: Path, table: pa.Table) -> tuple[list[CachedOutputs], list[str]]
     return [entry for entry in found if entry.covers(names)], [entry.name for entry in found if not entry.covers(names)]
 
 
-def _reconstruction(table: pa.Table) -> Metrics:
+def _reconstruction(table: pa.Table) -> Metrics | None:
+    """Return the metrics of faces that were translated back; None if there are none."""
+    table = table.filter(pc.invert(pc.is_nan(table[METRICS[0]])))
+    if not len(table):
+        return None
+
     def measured(part: pa.Table) -> Metrics:
         values = np.stack([part[name].to_numpy() for name in METRICS], axis=1).astype(np.float64)
         return dict(zip(METRICS, mean_over_subjects(values, number_people(part)), strict=True))

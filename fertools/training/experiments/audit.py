@@ -8,7 +8,7 @@ have the runs and weights of a task really learned from, according to their reco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,8 @@ from fertools.core.errors import CheckFailed
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS, find_leaks
+from fertools.manifests.schema import ANIMATED
+from fertools.splits.resplit import resplit
 from fertools.training.experiments.definition import Experiment
 from fertools.training.experiments.experiment_steps import EvaluateStep, TrainStep
 from fertools.training.experiments.graph import Task
@@ -42,12 +44,16 @@ def audit(workspace: Workspace, experiment: Experiment, folds: Sequence[int], ta
         CheckFailed: there is a leak, and the experiment does not declare it.
         RecipeError: the recipe of a step is wrong.
     """
-    table = store.read_faces(workspace, COLUMNS, [("status", "=", "kept")])
+    table = store.read_faces(workspace, (*COLUMNS, "emotion"), [("status", "=", "kept")])
     built_upon = {task.run: _built_upon(task, tasks) for task in tasks}
     leaks = [f"in the manifest, {leak}" for leak in find_leaks(table)]
-    planned = _leaks_of_the_graph(folds, tasks, built_upon)
+    planned = _leaks_of_the_graph(
+        folds, tasks, built_upon, {task.run for task in tasks if _sees_people(workspace, task)}
+    )
     leaks += planned.values()
-    leaks += _leaks_of_lineage(workspace, table, [task for task in tasks if task.run not in planned], built_upon)
+    seeds = dict.fromkeys(task.split_seed for task in tasks)
+    tables = {seed: _without_characters(resplit(workspace, table, seed)) for seed in seeds}
+    leaks += _leaks_of_lineage(workspace, tables, [task for task in tasks if task.run not in planned], built_upon)
     leaks += _leaks_of_recipes(workspace, experiment, tasks, built_upon)
     if leaks and not experiment.leaky:
         more = f"; {len(leaks) - 1} more like it" if len(leaks) > 1 else ""
@@ -73,15 +79,22 @@ def _built_upon(task: Task, tasks: Sequence[Task]) -> list[Task]:
 
 
 def _leaks_of_the_graph(
-    folds: Sequence[int], tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
+    folds: Sequence[int], tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]], training: Collection[str]
 ) -> dict[str, str]:
-    """Return, by task, a sentence for each tested task that uses another one which has seen its test folds."""
+    """Return, by task, a sentence for each tested task that uses another one which has seen its test folds.
+
+    Args:
+        folds: all folds.
+        tasks: all tasks.
+        built_upon: the tasks that each task uses, by its name.
+        training: names of the tasks that train on people.
+    """
     everything = frozenset(folds)
     seen: dict[str, frozenset[int]] = {}
 
     def folds_seen(task: Task) -> frozenset[int]:
         if task.run not in seen:
-            trains = isinstance(task.step, TrainStep) and len(folds) > 1
+            trains = task.run in training and len(folds) > 1
             own = everything - set(task.test_folds) if trains else frozenset[int]()
             # A task in a circle of names has seen no more folds than the circle.
             seen[task.run] = own
@@ -98,19 +111,46 @@ def _leaks_of_the_graph(
     return leaks
 
 
+def _sees_people(workspace: Workspace, task: Task) -> bool:
+    """Return whether a task trains on people; a character shows nobody."""
+    if not isinstance(task.step, TrainStep):
+        return False
+    recipes = list_recipes(workspace, task, task.step)
+    return any(not domain.character for recipe in recipes for domain in recipe.domains)
+
+
+def _without_characters(table: pa.Table) -> pa.Table:
+    """Return the rows of people: subjects of animated faces alone are characters, if there are people as well."""
+    animated = pc.equal(table["modality"], ANIMATED)
+    people = pc.unique(table["subject_id"].filter(pc.invert(animated)).drop_null())
+    if not len(people):
+        return table
+    return nested.keep(table, pc.or_(pc.invert(animated), pc.is_in(table["subject_id"], value_set=people)))
+
+
 def _is_tested(task: Task) -> bool:
     return task.step.tested or isinstance(task.step, EvaluateStep)
 
 
 def _leaks_of_lineage(
-    workspace: Workspace, table: pa.Table, tasks: Sequence[Task], built_upon: Mapping[str, Sequence[Task]]
+    workspace: Workspace,
+    tables: Mapping[int, pa.Table],
+    tasks: Sequence[Task],
+    built_upon: Mapping[str, Sequence[Task]],
 ) -> Iterator[str]:
-    """Yield a sentence for each model behind a tested task that learned from its test people, by recorded lineage."""
+    """Yield a sentence for each model behind a tested task that learned from its test people, by recorded lineage.
+
+    Args:
+        workspace: workspace with the runs and weights.
+        tables: all kept faces, by seed of the folds.
+        tasks: the tasks to check.
+        built_upon: the tasks that each task uses, by its name.
+    """
     ancestors: dict[str, list[Ancestor]] = {}
     for task in tasks:
         if not _is_tested(task):
             continue
-        tested = _tested_rows(table, task)
+        tested = _tested_rows(tables[task.split_seed], task)
         for source in (task, *_all_built_upon(task, built_upon)):
             if source.run not in ancestors:
                 ancestors[source.run] = list(_ancestors(workspace, source))

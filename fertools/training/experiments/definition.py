@@ -50,11 +50,15 @@ class Reported:
     Attributes:
         method: the paper's name of the method.
         step: the step that reproduces it; None if no step does.
+        table: title of the table, where a paper has several; empty for the only one.
+        classes: number of classes; None if the table does not mix numbers of classes.
         values: mean and half width of its interval, by metric; the half width is None if the paper gives none.
     """
 
     method: str
     step: str | None
+    table: str
+    classes: int | None
     values: Mapping[str, tuple[float, float | None]]
 
 
@@ -86,6 +90,7 @@ class Experiment:
         protocol: how the faces are split.
         folds: the number of folds; None for as many as the manifest has.
         repeats: how often a step over `repeat` runs, each time with another seed.
+        new_folds: whether each repeat after the first also has other folds: a complete repetition of the protocol.
         leaky: why training uses test faces; empty if it does not.
         validation: share of the training people that every run keeps for validation; None to use each recipe's own.
         steps: the steps by name, each after the steps that it needs.
@@ -101,6 +106,7 @@ class Experiment:
     protocol: Protocol
     folds: int | None
     repeats: int
+    new_folds: bool
     leaky: str
     validation: float | None
     steps: Mapping[str, Step]
@@ -171,6 +177,11 @@ def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
         raise RecipeError(f"folds in [protocol] of {where} is {folds!r}; give a whole number from 2, or leave it out")
     if type(repeats) is not int or not 1 <= repeats <= 1000:
         raise RecipeError(f"repeats in [protocol] of {where} is {shown(repeats)}; give a whole number from 1 to 1000")
+    new_folds = protocol.get("new_folds", False)
+    if type(new_folds) is not bool or (new_folds and kind != "k-fold"):
+        raise RecipeError(
+            f"new_folds in [protocol] of {where} is {shown(new_folds)}; write true, with k-fold alone, or false"
+        )
     validation = protocol.get("validation")
     if validation is not None and not (type(validation) in (int, float) and 0 <= validation <= 0.5):
         raise RecipeError(f"validation in [protocol] of {where} is {shown(validation)}; give a number from 0 to 0.5")
@@ -178,6 +189,8 @@ def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
     steps = {key: read_step(key, table_of(table, key, where), f"[steps.{key}] in {where}") for key in table}
     if not any(step.tested for step in steps.values()):
         raise RecipeError(f"no step of {where} is tested; write test = true in the one whose predictions count")
+    if new_folds:
+        _check_repeated(steps, where)
     if validation is not None:
         steps = {key: _validating(step, float(validation)) for key, step in steps.items()}
     return Experiment(
@@ -188,6 +201,7 @@ def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
         protocol=kind,
         folds=folds,
         repeats=repeats,
+        new_folds=new_folds,
         leaky=text_of(protocol, "leaky", where, ""),
         validation=validation,
         steps=_ordered(steps, where),
@@ -195,6 +209,16 @@ def _read(name: str, content: Mapping[str, Any], where: str) -> Experiment:
         reported=tuple(_reported(row, steps, where) for row in _rows(content, "reported", where)),
         variant="",
     )
+
+
+def _check_repeated(steps: Mapping[str, Step], where: str) -> None:
+    """Raise unless every step over folds also runs over repeats, whose folds differ."""
+    for step in steps.values():
+        if {"fold", "pair"} & set(step.over) and "repeat" not in step.over:
+            raise RecipeError(
+                f"[steps.{step.name}] in {where} runs over folds, and new_folds = true gives each repeat other folds; "
+                'let it run over repeats, too, as over = ["fold", "repeat"]'
+            )
 
 
 def _validating(step: Step, share: float) -> Step:
@@ -296,13 +320,20 @@ def _reported(row: Any, steps: Mapping[str, Step], where: str) -> Reported:
     where = f"[[reported]] in {where}"
     if not isinstance(row, dict):
         raise RecipeError(f"{where} holds {row!r}; write tables")
-    check_keys(row, ("method", "step", *METRICS), where)
+    check_keys(row, ("method", "step", "table", "classes", *METRICS), where)
     step = row.get("step")
     if step is not None and (not isinstance(step, str) or step not in steps):
         raise RecipeError(f"{where} names the step '{step}'{nearest(str(step), steps)}; there is none")
+    classes = row.get("classes")
+    if classes is not None and (type(classes) is not int or not 2 <= classes <= 1000):
+        raise RecipeError(
+            f"classes in {where} is {shown(classes)}; give a whole number from 2 to 1000, or leave it out"
+        )
     return Reported(
         method=text_of(row, "method", where),
         step=step,
+        table=text_of(row, "table", where, ""),
+        classes=classes,
         values={name: _value(row[name], f"{name} of {row['method']} in {where}") for name in METRICS if name in row},
     )
 

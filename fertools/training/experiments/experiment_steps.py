@@ -147,10 +147,12 @@ class EvaluateStep(Step):
         identity: weights of a face recognition network; empty for none.
         gan_train: whether to train a classifier on the faces, with the recipe of each judge.
         drawn: whether to compare the faces with the true images, which exist only for drawn people.
+        people_probe: whether to test how well a linear classifier tells people apart on the faces.
+        nearest: whether to find the nearest real face of the target domain for each face.
     """
 
     kind = "evaluate"
-    keys = ("of", "judges", "features", "identity", "gan_train", "drawn")
+    keys = ("of", "judges", "features", "identity", "gan_train", "drawn", "people_probe", "nearest")
 
     of: str
     judges: tuple[str, ...]
@@ -158,6 +160,8 @@ class EvaluateStep(Step):
     identity: str
     gan_train: bool
     drawn: bool
+    people_probe: bool
+    nearest: bool
 
     @property
     def texts(self) -> Sequence[str]:
@@ -226,6 +230,8 @@ def read_step(name: str, table: Mapping[str, Any], where: str) -> Step:
         identity=text_of(table, "identity", where, ""),
         gan_train=_flag(table, "gan_train", where),
         drawn=_flag(table, "drawn", where),
+        people_probe=_flag(table, "people_probe", where),
+        nearest=_flag(table, "nearest", where),
     )
 
 

@@ -29,6 +29,7 @@ class Task:
         folds: the fold, or the two folds of a pair; empty for a task that all folds share.
         repeat: number of the repeat, from 0; None for a task that all repeats share.
         test_folds: the held-out folds: no part of the task may learn from their people.
+        split_seed: seed of the folds; 0 for the folds of the manifest. See `fertools.splits.resplit`.
         run: the task's name, which is also the name of its training run.
         folders: folders of its results, relative to the workspace; several for faces that several runs generated.
         needs: names of the tasks that it uses directly.
@@ -39,6 +40,7 @@ class Task:
     folds: tuple[int, ...]
     repeat: int | None
     test_folds: tuple[int, ...]
+    split_seed: int
     run: str
     folders: tuple[str, ...]
     needs: tuple[str, ...]
@@ -59,6 +61,8 @@ class Task:
         settings = {**self.step.settings, "test_folds": list(self.test_folds)}
         if self.repeat is not None and type(seed := settings.get("seed", 0)) is int:
             settings["seed"] = seed + self.repeat
+        if self.split_seed:
+            settings["split_seed"] = self.split_seed
         return tuple(f"{name}={_written(value, self.references)}" for name, value in settings.items())
 
 
@@ -116,6 +120,7 @@ def list_tasks(workspace: Workspace, experiment: Experiment, folds: Sequence[int
                     folds=held_out,
                     repeat=repeat,
                     test_folds=held_out or _own_folds(step, folds),
+                    split_seed=(repeat or 0) if experiment.new_folds else 0,
                     run=run,
                     folders=_folders(workspace, experiment, step, run, references),
                     needs=tuple(task.run for found in needed.values() for task in found),

@@ -87,8 +87,11 @@ def evaluate_experiment(
     """
     folder = experiment_folder(workspace, experiment.name)
     by_step = {name: [task for task in tasks if task.step.name == name] for name in experiment.steps}
-    for found in by_step.values():
-        _refuse_mixed(workspace, [task for task in found if isinstance(task.step, TrainStep)])
+    for name, found in by_step.items():
+        if isinstance(experiment.steps[name], TrainStep):
+            for seed in dict.fromkeys(task.split_seed for task in found):
+                # Repeats with other folds have other rows of the same faces.
+                _refuse_mixed(workspace, [task for task in found if task.split_seed == seed])
     # Tables of results and of generators need the same metrics.
     measure = functools.cache(compute_translation_metrics)
     predictions: dict[str, list[Predictions]] = {}
@@ -99,6 +102,10 @@ def evaluate_experiment(
             if joined := _joined(workspace, part):
                 predictions.setdefault(step.title, []).append(joined)
                 write_predictions(folder / _folder_name(step, part) / PREDICTIONS_NAME, joined)
+            for name, words in _controls(workspace, part).items():
+                if joined := _joined(workspace, part, name):
+                    predictions.setdefault(f"{step.title}, {words}", []).append(joined)
+                    write_predictions(folder / f"{_folder_name(step, part)}.{name}" / PREDICTIONS_NAME, joined)
             if generated := _generated(workspace, part, parents, measure):
                 translations[title] = generated
     runs = {title: score_repeats(entry) for title, entry in predictions.items()}
@@ -118,6 +125,7 @@ def evaluate_experiment(
             "kind": experiment.protocol,
             "folds": list(folds),
             "repeats": experiment.repeats,
+            "new_folds": experiment.new_folds,
             "leaky": experiment.leaky,
             "leaks": list(leaks),
         },
@@ -162,9 +170,17 @@ def _folder_name(step: Step, tasks: Sequence[Task]) -> str:
     return step.name if tasks[0].repeat is None else f"{step.name}.repeat-{tasks[0].repeat}"
 
 
-def _joined(workspace: Workspace, tasks: Sequence[Task]) -> Predictions | None:
-    """Return the predictions of all folds; None if the step predicts nothing."""
-    paths = [workspace.root / folder / PREDICTIONS_NAME for task in tasks for folder in task.folders]
+def _controls(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, str]:
+    """Return what the system's controls change, by name; see `fertools.training.systems.base.System.controls`."""
+    record = RunFolder(workspace.root / tasks[0].folders[0]).read()
+    found = (record or {}).get("results", {}).get("controls", {})
+    return {name: entry["words"] for name, entry in found.items()}
+
+
+def _joined(workspace: Workspace, tasks: Sequence[Task], control: str = "") -> Predictions | None:
+    """Return the predictions of all folds, or those of a control; None if the step predicts nothing."""
+    folders = [RunFolder(workspace.root / folder) for task in tasks for folder in task.folders]
+    paths = [folder.predictions_path("test", control) for folder in folders]
     if not isinstance(tasks[0].step, TrainStep) or not all(path.is_file() for path in paths):
         return None
     return join_predictions([read_predictions(path) for path in paths])

@@ -24,6 +24,7 @@ from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
+from fertools.splits.resplit import resplit
 from fertools.training.data.generated_faces import SELECTION, SELECTION_NAME
 from fertools.training.data.pixel_cache import read_crop
 from fertools.training.evaluation.evaluation_networks import open_predictor
@@ -109,10 +110,9 @@ def _candidates(workspace: Workspace, folders: Sequence[str], task: Task) -> pa.
 def _real_faces(workspace: Workspace, step: SelectStep, modality: str, task: Task) -> pa.Table:
     """Return the rows of the real faces of the generated faces' domain that are not held out."""
     table = store.read_faces(workspace)
-    kept = pc.and_(
-        pc.equal(table["status"], "kept"), pc.and_(pc.is_null(table["parent_id"]), pc.is_valid(table["path"]))
-    )
-    kept = pc.and_(kept, pc.equal(table["modality"], modality))
+    real = pc.and_(pc.equal(table["status"], "kept"), pc.is_null(table["parent_id"]))
+    table = resplit(workspace, nested.keep(table, real), task.split_seed)
+    kept = pc.and_(pc.is_valid(table["path"]), pc.equal(table["modality"], modality))
     if step.dataset:
         kept = pc.and_(kept, pc.equal(table["dataset"], step.dataset))
     table = _without_held_out(nested.keep(table, kept), task)

@@ -23,7 +23,7 @@ from fertools.core.spelling import nearest
 from fertools.training.experiments.tables import check_keys, table_of, text_of
 
 Kind = Literal["protocols", "presets"]
-PROTOCOL_KEYS = ("kind", "folds", "repeats", "leaky", "validation")
+PROTOCOL_KEYS = ("kind", "folds", "repeats", "new_folds", "leaky", "validation")
 """Keys of the table `[protocol]`."""
 
 

@@ -139,6 +139,8 @@ def _evaluate(
         identity=step.identity,
         gan_train=step.gan_train,
         drawn=step.drawn,
+        people_probe=step.people_probe,
+        nearest=step.nearest,
         allow_leaks=allow_leaks,
         device=device,
     )

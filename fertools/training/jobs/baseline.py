@@ -33,7 +33,7 @@ def fit_baseline(job: Job) -> int:
         return 0
     resolved, faces, started_s = job.configuration.resolved, job.faces, time.monotonic()
     system = build_fitted(resolved)
-    pixels = load_pixels(job.workspace, faces, resolved.recipe.image_size, job.workspace.pixels)
+    pixels = load_pixels(job.workspace, faces, resolved.recipe.view, job.workspace.pixels)
     session = describe_session("cpu", "float32", 1, 0)
     job.record["sessions"].append(session)
     job.report.start(len(pixels))

@@ -1,8 +1,9 @@
 """A judge for translations of drawn faces: a classifier trained on other drawn people.
 
-Its people have a seed that no drawn dataset of the workspace has. Their faces are cropped by their true landmarks, and
-the classifier is trained with the recipe `cpu`. The folder of the translator's run has its training faces, its weights
-and its predictions for held-out drawn people.
+Its people have a seed that no drawn dataset of the workspace has. If the translations show a character, this character
+plays those people. Their faces are cropped by their true landmarks, and the classifier is trained with the recipe
+`cpu`. The folder of the translator's run has its training faces, its weights and its predictions for held-out drawn
+people.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
 from fertools.faces.alignment import align
 from fertools.manifests.schema import FACES
-from fertools.samples.moments import draw_clip_of
+from fertools.samples.clips import draw_clip_of
+from fertools.samples.identity import Person
 from fertools.samples.sample_options import LEAST_SHOWN, SampleOptions
 from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
 from fertools.training.engine.process_group import ProcessGroup
-from fertools.training.evaluation.drawn_truth import drawn_datasets
+from fertools.training.evaluation.drawn_truth import character_of, drawn_datasets
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.recipes.resolve import resolve_recipe
@@ -65,6 +67,7 @@ class _Cut:
     seed: int
     options: SampleOptions
     modality: str
+    character: Person | None
     template: str
     size_px: int
 
@@ -86,12 +89,12 @@ def train_drawn_judge(
         Interrupted: stopped by a signal; the state is saved.
         StorageError: the disk is full.
     """
-    drawn = [
-        dataset.options
-        for faces in translator.selection.domains.values()
-        for dataset, _ in drawn_datasets(workspace, faces).values()
-    ]
-    used = {options.seed for options in drawn}
+    drawn = {
+        name: [dataset.options for dataset, _ in drawn_datasets(workspace, faces).values()]
+        for name, faces in translator.selection.domains.items()
+    }
+    everywhere = list(itertools.chain.from_iterable(drawn.values()))
+    used = {options.seed for options in everywhere}
     seed = next(number for number in itertools.count(1) if number not in used)
     folder = RunFolder(translator.folder.root / _FOLDER / f"seed-{seed}")
     reached = set(table["target_domain"].to_pylist())
@@ -104,8 +107,9 @@ def train_drawn_judge(
         workspace=workspace,
         folder=folder.root / "faces",
         seed=seed,
-        options=_options_like(drawn, seed),
+        options=_options_like(drawn[domain.name] or everywhere, seed),
         modality=domain.modality,
+        character=character_of(translator.name, translator.selection.domains[domain.name].table, domain.modality),
         template=template,
         size_px=translator.recipe.image_size,
     )
@@ -155,8 +159,11 @@ def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
                 face_id = hash_bytes(f"{cut.seed} {person} {look} {emotion} {number}".encode())
                 path = cut.folder / f"{face_id}.png"
                 if not path.is_file():
-                    frame = moments[number].picture(cut.modality, _DRAWN_PX)
-                    points = moments[number].landmarks(cut.modality, _DRAWN_PX)
+                    moment = moments[number]
+                    if cut.character is not None:
+                        moment = replace(moment, character=cut.character)
+                    frame = moment.picture(cut.modality, _DRAWN_PX)
+                    points = moment.landmarks(cut.modality, _DRAWN_PX)
                     crop, _ = align(frame, points, cut.template, cut.size_px)
                     files.write_bytes(path, cv2.imencode(".png", crop[..., ::-1])[1].tobytes(), flush=False)
                 rows.append(
@@ -179,10 +186,11 @@ def _draw_person(cut: _Cut, person: int) -> list[dict[str, Any]]:
 
 
 def _options_like(drawn: Sequence[SampleOptions], seed: int) -> SampleOptions:
-    """Return how other people are drawn, as those of the workspace are."""
+    """Return how other people are drawn: as in the datasets of the target domain."""
     options = SampleOptions(people=_PEOPLE, frames=_FRAMES, seed=seed)
-    if any(one.kind == "pairs" for one in drawn):
-        return replace(options, kind="pairs")
+    kind = next((one.kind for one in drawn if one.kind != "clips"), "clips")
+    if kind != "clips":
+        return replace(options, kind=kind)
     return replace(options, least_shown=min((one.least_shown for one in drawn), default=LEAST_SHOWN))
 
 

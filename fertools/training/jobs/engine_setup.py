@@ -22,6 +22,7 @@ from fertools.training.networks.backbones import read_weights
 from fertools.training.networks.published_weights import find_weights
 from fertools.training.networks.starting_weights import StartingWeights, digest_weights
 from fertools.training.recipes.recipe import EngineRecipe
+from fertools.training.recipes.view import View
 from fertools.training.runs.artefact import is_model, read_info
 from fertools.training.runs.folder import SAME_OR_RESTART, RunFolder
 from fertools.training.runs.job import Job
@@ -45,8 +46,8 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
     """
     if job.process_group.is_first:
         for faces in job.selection.domains.values():
-            for size_px in {recipe.loaded_px, recipe.image_size}:
-                load_pixels(job.workspace, faces, size_px, job.workspace.pixels, job.report)
+            for view in {View(recipe.loaded_px), recipe.view}:
+                load_pixels(job.workspace, faces, view, job.workspace.pixels, job.report)
     job.process_group.barrier()
     sources = {}
     for name, faces in job.selection.domains.items():
@@ -56,8 +57,8 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
         sources[name] = FaceSource(
             faces,
             load_pixels(job.workspace, faces, recipe.loaded_px, job.workspace.pixels),
-            evaluation_pixels=load_pixels(job.workspace, faces, recipe.image_size, job.workspace.pixels)
-            if recipe.loaded_px != recipe.image_size
+            evaluation_pixels=load_pixels(job.workspace, faces, recipe.view, job.workspace.pixels)
+            if View(recipe.loaded_px) != recipe.view
             else None,
             weights=weights,
             sampling_weights=sampling_weights(faces, recipe.sampler, use_weight=recipe.use_weight and weights is None),
@@ -66,6 +67,8 @@ def make_loader(job: Job, recipe: EngineRecipe, system: System) -> BatchLoader:
         sources,
         batch_size=recipe.batch_size,
         augmentation=system.augmentation,
+        augmentations=system.augmentations,
+        pairings={domain.name: domain.pairing for domain in recipe.domains if domain.pairing is not None},
         seed=recipe.seed,
         device=job.process_group.device,
         pairing=recipe.domain_pairing,

@@ -22,10 +22,12 @@ from fertools.training.evaluation.evaluation_networks import open_features, open
 from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.originals import write_originals
 from fertools.training.evaluation.translations import read_translations
+from fertools.training.jobs.compare_pictures import compare_pictures
 from fertools.training.jobs.drawn_judge import train_drawn_judge
 from fertools.training.jobs.gan_train import generated_and_held_out, train_on_generated
 from fertools.training.jobs.translating import evenly_spaced
 from fertools.training.recipes.recipe import TranslatingRecipe
+from fertools.training.recipes.view import View
 from fertools.training.reports.report import write_report
 from fertools.training.runs.load import LoadedRun, load_predictor, load_translator
 
@@ -87,6 +89,8 @@ def assess(
             if options.drawn and network.kind == "judge":
                 image_sets.append(_truths(root, translator, table))
             update_outputs(root, network, image_sets, report)
+        if options.people_probe or options.nearest:
+            compare_pictures(workspace, translator, table, options, report)
     for judge in recipes:
         train_on_generated(workspace, translator, judge, chosen, report, allow_leaks=options.allow_leaks)
     write_report(translator.folder, translator.record, workspace)
@@ -99,7 +103,7 @@ def _image_sets(
 
     Real faces have the size of the generated ones, so that no difference comes from sharpness alone.
     """
-    size_px = translator.recipe.image_size
+    size_px, view = translator.recipe.image_size, translator.recipe.view
     paths = [workspace.path_of(name) for name in table["path"].to_pylist()]
     with ThreadPoolExecutor() as pool:
         generated = list(pool.map(_hash_picture, paths))
@@ -108,13 +112,13 @@ def _image_sets(
         return np.stack([read_crop(paths[row], size_px) for row in part])
 
     image_sets = [ImageSet(table["face_id"].to_pylist(), generated, load_generated)]
-    return image_sets + [_real(workspace, faces, size_px, training) for faces in translator.selection.domains.values()]
+    return image_sets + [_real(workspace, faces, view, training) for faces in translator.selection.domains.values()]
 
 
-def _real(workspace: Workspace, faces: Faces, size_px: int, training: int) -> ImageSet:
+def _real(workspace: Workspace, faces: Faces, view: View, training: int) -> ImageSet:
     """Return the held-out faces of a domain, and `training` evenly spaced training faces."""
-    pixels = load_pixels(workspace, faces, size_px, workspace.pixels)
-    digests = load_digests(workspace, faces, size_px, workspace.pixels)
+    pixels = load_pixels(workspace, faces, view, workspace.pixels)
+    digests = load_digests(workspace, faces, view, workspace.pixels)
     rows = np.flatnonzero(faces.held_out)
     if training:
         rows = np.concatenate([rows, evenly_spaced(np.flatnonzero(~faces.held_out), training)])

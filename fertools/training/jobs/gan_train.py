@@ -9,6 +9,7 @@ Source: Shmelkov et al., "How Good Is My GAN?" (2018), section 3.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ def train_on_generated(
     """
     faces = generated_and_held_out(workspace, translator, judge)
     recipe = judge.recipe.for_generated(translator.recipe.image_size, translator.recipe.test_folds)
+    recipe = replace(recipe, split_seed=translator.recipe.split_seed)
     folder = gan_train_folder(translator.folder.root, judge.name)
     resolved = Resolved(judge.resolved.system, judge.resolved.preset, recipe, judge.resolved.origins)
     with folder.locked("training"):

@@ -178,7 +178,7 @@ def _translator(
 ) -> Translator:
     recipe = run.recipe
     sources = {
-        name: FaceSource(faces, load_pixels(workspace, faces, recipe.image_size, workspace.pixels))
+        name: FaceSource(faces, load_pixels(workspace, faces, recipe.view, workspace.pixels))
         for name, faces in run.selection.domains.items()
     }
     loader = BatchLoader(sources, batch_size=1, augmentation=Augmentation(), seed=0, device=device)

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from fertools.manifests import nested
+from fertools.manifests import nested, store
 from fertools.statistics.classification import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 from fertools.statistics.concordance import concordance
 from fertools.training.data.batch_loader import BatchLoader
 from fertools.training.data.faces import Faces, Side
+from fertools.training.data.sequences import name_sequences
 from fertools.training.engine.loop import Loop, Metrics
 from fertools.training.evaluation.predictions import Floats, make_predictions, write_predictions
 from fertools.training.runs.job import Job
@@ -101,7 +103,8 @@ def measure_validation(job: Job, predictor: Predictor) -> Callable[[], Metrics] 
 def predict_held_out(job: Job, predictor: Predictor) -> None:
     """Write the predictions of a network for validation and held-out faces."""
     faces = job.selection.domains[predictor.prediction.domain]
-    job.report.note(f"predicting {len(faces.rows('test'))} held-out faces")
+    if count := len(faces.rows("test")):
+        job.report.note(f"predicting {count} held-out faces")
     sides: tuple[Side, ...] = ("val", "test")
     for side in sides:
         if len(rows := faces.rows(side)):
@@ -140,10 +143,14 @@ def write_part_predictions(
     folds = job.configuration.resolved.recipe.test_folds
     # Validation faces are in training folds. They get the number of the first test fold.
     several = side == "test" and len(folds) > 1
+    tested = nested.take(faces.table, faces.rows(side))
+    sequences, frames = name_sequences(job.workspace, tested)
+    tested = store.replace_columns(tested, {"frame_index": pa.array(frames, pa.int32())})
     predictions = make_predictions(
-        nested.take(faces.table, faces.rows(side)),
+        tested.append_column("sequence", pa.array(sequences, pa.string())),
         nested.take(faces.table, faces.rows("train")),
         fold=(None if several else folds[0]) if faces.has_folds else 0,
+        run=job.folder.root.relative_to(job.workspace.root / "training").as_posix(),
         classes=faces.classes if probabilities.shape[1] else (),
         probabilities=probabilities if probabilities.shape[1] else None,
         valence_arousal=valence_arousal if valence_arousal.shape[1] else None,

@@ -186,7 +186,7 @@ def _announce(record: Record, recipe: Recipe, device: str, *, found: bool) -> st
     where = device if device != "cpu" else "the CPU (no GPU found)" if found else "the CPU"
     sides = (
         f"{side['faces']} faces of {side['subjects']} subject{'s' if side['subjects'] != 1 else ''}"
-        for side in (record["data"]["train"], record["data"]["test"])
+        for side in (record["data"][name] for name in ("train", "test") if name in record["data"])
     )
     side = f"{recipe.image_size} x {recipe.image_size}"
     if not isinstance(recipe, EngineRecipe):

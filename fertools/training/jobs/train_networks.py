@@ -8,6 +8,7 @@ from dataclasses import replace
 from fertools.training.engine.loop import Callbacks
 from fertools.training.evaluation.translator import Translator
 from fertools.training.jobs.analysing import analyse_held_out
+from fertools.training.jobs.control_predictions import predict_controls
 from fertools.training.jobs.engine_setup import load_initial_weights, make_loader, make_loop, run_loop
 from fertools.training.jobs.predicting import Predictor, measure_validation, predict_further, predict_held_out
 from fertools.training.jobs.translating import (
@@ -58,6 +59,7 @@ def train_networks(job: Job, recipe: EngineRecipe) -> int:
             save_model(job, name, loop.network(name).state_dict(), domain=domain, classes=())
         if predictor is not None:
             predict_held_out(job, predictor)
+            predict_controls(job, predictor)
         for other in further:
             predict_further(job, other)
         analyse_held_out(job, system, loop, loader)

@@ -52,6 +52,9 @@ class Domain:
         part: the part of the training faces to use; None for all. Domains with a part divide the same people or
             samples, so that no two of them have one in common.
         samples: limit on the training faces, which are drawn at random; 0 for all.
+        character: `subject_id` of an animated character, whose faces alone are used; empty for all subjects. Nobody is
+            shown, so all its faces are training faces, in every fold.
+        pairing: how its faces are chosen for those of the first domain; None for the pairing of the recipe.
     """
 
     name: str
@@ -66,3 +69,5 @@ class Domain:
     generated_ratio: float = 0.0
     real_copies: int = 1
     extra_modality: Modality | Literal[""] = ""
+    character: str = ""
+    pairing: Pairing | None = None

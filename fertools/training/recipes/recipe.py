@@ -19,6 +19,7 @@ from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Domain, Modality, Pairing
 from fertools.training.recipes.precisions import read_precisions
 from fertools.training.recipes.schedules import Schedule
+from fertools.training.recipes.view import View
 
 ORIGINS = {
     "P": "the paper states it",
@@ -60,12 +61,18 @@ class Recipe(ABC):
 
     image_size: int = bounded(4, 1024)
     test_folds: tuple[int, ...]
+    split_seed: int = bounded(0, LARGEST)
     seed: int = bounded(0, LARGEST)
 
     @property
     @abstractmethod
     def domains(self) -> tuple[Domain, ...]:
         """The sets of faces that the system learns from; it is tested on the first."""
+
+    @property
+    def view(self) -> View:
+        """What the system sees of a face in a test: the whole face at `image_size`, if it does not say otherwise."""
+        return View(self.image_size)
 
     @property
     def domain_pairing(self) -> Pairing:
@@ -132,6 +139,7 @@ class SingleDomainRecipe(Recipe):
                 generated_ratio=self.most_generated,
                 real_copies=self.copies_of_real,
                 extra_modality=self.further_modality,
+                character=self.only_character,
             ),
         )
 
@@ -153,6 +161,11 @@ class SingleDomainRecipe(Recipe):
     @property
     def further_modality(self) -> Modality | Literal[""]:
         """Modality of further real faces of training people that are trained on; empty for none."""
+        return ""
+
+    @property
+    def only_character(self) -> str:
+        """`subject_id` of an animated character, whose faces alone train; empty for all subjects."""
         return ""
 
     @property

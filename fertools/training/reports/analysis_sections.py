@@ -83,20 +83,28 @@ def compared_analyses(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def further_section(results: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the metrics of what other networks than the main one say of held-out faces of their domains.
+    """Yield the metrics of further predictions for held-out faces: of other networks, and under controls.
 
     Args:
         results: of the run's record.
     """
-    if not (further := results.get("further")):
-        return
-    yield "<h2>Predictions of other networks</h2>"
+    if further := results.get("further"):
+        yield "<h2>Predictions of other networks</h2>"
+        yield _further_table("faces of", further)
+    if controls := results.get("controls"):
+        yield "<h2>Controls</h2>"
+        yield "<p>Predictions of the same network from changed inputs show what it depends on.</p>"
+        named = {"unchanged": results} | {entry["words"]: entry for entry in controls.values()}
+        yield _further_table("input", named)
+
+
+def _further_table(head: str, found: Mapping[str, Mapping[str, Any]]) -> str:
     measures = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro F1"}
     rows = [
-        (domain, str(found["faces"]), *(f"{found[key]:.1%}" if key in found else "" for key in measures))
-        for domain, found in further.items()
+        (name, str(entry["faces"]), *(f"{entry[key]:.1%}" if key in entry else "" for key in measures))
+        for name, entry in found.items()
     ]
-    yield table(("faces of", "held-out faces", *measures.values()), rows, numbers=(1, 2, 3, 4))
+    return table((head, "held-out faces", *measures.values()), rows, numbers=(1, 2, 3, 4))
 
 
 def scatter(groups: Mapping[str, Sequence[Sequence[float]]]) -> str:

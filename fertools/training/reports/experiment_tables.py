@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,23 +76,43 @@ def _validation(steps: Iterable[Mapping[str, Any]]) -> Iterable[ResultTable]:
 
 
 def _beside_the_paper(evaluation: Mapping[str, Any]) -> Iterable[ResultTable]:
-    reported = evaluation["reported"]
-    named = [name for name in METRICS if any(name in row["values"] for row in reported)]
-    if not named:
-        return
+    for table in dict.fromkeys(row["table"] for row in evaluation["reported"]):
+        rows = [row for row in evaluation["reported"] if row["table"] == table]
+        named = [name for name in METRICS if any(name in row["values"] for row in rows)]
+        if named:
+            yield _one_paper_table(evaluation, table, rows, named)
+
+
+def _one_paper_table(
+    evaluation: Mapping[str, Any], table: str, reported: Sequence[Mapping[str, Any]], named: Sequence[str]
+) -> ResultTable:
+    """Return one table of the paper beside ours; ours has votes over sequences if the faces are frames of sequences."""
+    ours = {row["ours"]: evaluation["runs"].get(row["ours"], {}) for row in reported}
+    votes = any("sequences" in scores for scores in ours.values())
+    counts = sorted({row["classes"] for row in reported if row["classes"] is not None})
     rows = []
     for row in reported:
-        ours = evaluation["runs"].get(row["ours"], {}).get("classification", {}).get("measures", {})
-        cells = []
+        scores = ours[row["ours"]]
+        measures = scores.get("classification", {}).get("measures", {})
+        cells = [MISSING if row["classes"] is None else f"{row['classes']}"] if counts else []
         for name in named:
             mean, half = row["values"].get(name, (None, None))
             cells.append(number(mean) + (f" ± {half:.3f}" if half is not None else ""))
-            cells.append(with_half_width(ours[name]["folds"]) if name in ours else MISSING)
+            cells.append(with_half_width(measures[name]["folds"]) if name in measures else MISSING)
+        if votes:
+            voted = scores.get("sequences", {}).get("measures", {}).get("accuracy", {}).get("folds")
+            cells.append(with_half_width(voted))
         rows.append((row["method"], *cells))
-    head = ("", *(f"{METRICS[name]}, {whose}" for name in named for whose in ("paper", "ours")))
+    head = ["", *(["classes"] if counts else [])]
+    head += [f"{METRICS[name]}, {whose}" for name in named for whose in ("paper", "ours")]
+    head += ["accuracy over sequences, ours"] if votes else []
     paper = f"Paper: {evaluation['source']}. " if evaluation["source"] else ""
+    mixed = ""
+    if len(counts) > 1:
+        mixed = f" Rows of {' and '.join(map(str, counts))} classes are not comparable."
     note = (
         f"{paper}Ours: mean over folds (of several seeds, the mean of each fold) ± half of the 95 % interval of "
-        "Student's t, on the faces of this workspace, which may be others than the paper's."
+        f"Student's t, on the faces of this workspace, which may be others than the paper's.{mixed}"
     )
-    yield ResultTable("The paper's numbers beside ours", head, tuple(rows), note)
+    title = "The paper's numbers beside ours" + (f": {table}" if table else "")
+    return ResultTable(title, tuple(head), tuple(rows), note)

@@ -134,7 +134,7 @@ def method_rows(evaluation: Mapping[str, Any], measure: str) -> list[dict[str, A
             low, high = (None, None) if half is None else (mean - half, mean + half)
             rows.append(
                 {
-                    "name": f"{row['method']} (paper)",
+                    "name": f"{row['method']} (paper{', ' * bool(row['table'])}{row['table']})",
                     "values": [],
                     "paper": True,
                     "mean": mean,

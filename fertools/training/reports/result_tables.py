@@ -8,6 +8,7 @@ from typing import Any
 from fertools.statistics.jackknife import FEW_GROUPS, FEWEST_GROUPS
 from fertools.training.evaluation.breakdowns import QUALITIES
 from fertools.training.evaluation.prediction_metrics import AGREEMENTS, METRICS, Metrics
+from fertools.training.evaluation.sequence_votes import DECISIONS
 from fertools.training.reports.table_formatting import ResultTable
 
 BASELINES = {"majority": "always the majority", "prior": "guessing by frequency"}
@@ -85,6 +86,7 @@ def metric_tables(runs: Mapping[str, Metrics]) -> list[ResultTable]:
         if max(folds) > 1:
             tables.append(_classifying(classifying, over_folds=True))
         tables.append(_classifying(classifying, over_folds=False))
+    tables += _voting({name: scores["sequences"] for name, scores in runs.items() if "sequences" in scores})
     tables += [
         _agreeing({run: scores["valence_arousal"][name] for run, scores in runs.items() if _has(scores, name)}, name)
         for name in ("valence", "arousal")
@@ -150,12 +152,41 @@ def _classifying(runs: Mapping[str, Metrics], *, over_folds: bool) -> ResultTabl
     alone = f" Left out of macro F1 and AUC: {single} folds whose faces are all of one class." if single else ""
     repeats = {scores["repeats"]["count"] for scores in runs.values() if "repeats" in scores}
     seeds = f" Of {max(repeats)} seeds, each fold has the mean." if repeats else ""
+    if any(scores["repeats"]["new_folds"] for scores in runs.values() if "repeats" in scores):
+        seeds = (
+            f" {max(repeats)} complete repeats have other seeds and other folds. The folds of one number count as one. "
+            "The interval over people, in the next table, does not depend on who shares a fold."
+        )
     note = (
         f"Folds share training faces, so this interval is narrower than that of independent trials.{seeds}{alone}"
         if over_folds
         else f"{faces} faces. {interval_note(*(scores['measures'] for scores in runs.values()))}"
     )
     return ResultTable(title, ("", *(METRICS[name] for name in _SHOWN)), tuple(rows), note)
+
+
+def _voting(runs: Mapping[str, Metrics]) -> Iterator[ResultTable]:
+    """Yield the table of votes over the frames of sequences, if any run has some."""
+    if not runs:
+        return
+    rows = []
+    for name, scores in runs.items():
+        cells = []
+        for measure in DECISIONS:
+            entry = scores["measures"][measure]
+            cells += [with_interval(entry["pooled"], entry["people"]), with_half_width(entry["folds"])]
+        rows.append((name, f"{scores['sequences']:,}", f"{scores['frames']:,}", *cells))
+    columns = (f"{METRICS[name]}, {how}" for name in DECISIONS for how in ("pooled", "over folds"))
+    head = ("", "sequences", "frames", *columns)
+    mixed = max(scores["mixed"] for scores in runs.values())
+    left_out = f" Left out: {mixed:,} sequences whose frames have several labels." if mixed else ""
+    note = (
+        "A sequence is a track of a video, or numbered pictures of one take. The class of most frames wins; of "
+        f"several, that of the highest mean probability. "
+        f"{interval_note(*(scores['measures'] for scores in runs.values()))} ±: half of the 95 % interval of Student's "
+        f"t over folds.{left_out}"
+    )
+    yield ResultTable("Sequences: the vote of their frames", head, tuple(rows), note)
 
 
 def _agreeing(runs: Mapping[str, Metrics], name: str) -> ResultTable:

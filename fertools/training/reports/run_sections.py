@@ -32,11 +32,16 @@ def summary_section(record: Record) -> Iterable[str]:
     """Yield the people of a run, warnings about the data, and the main numbers of the run."""
     data, last = record["data"], record["sessions"][-1]
     seconds = sum(session["seconds"] for session in record["sessions"])
-    train, test, known = data["train"], data["test"], record.get("lineage", {}).get("leaks")
+    train, test, known = data["train"], data.get("test"), record.get("lineage", {}).get("leaks")
+    held_out = "No face is held out, so nothing is tested here."
+    if test is not None:
+        held_out = (
+            f"Every image and metric below is of held-out people: {_people(test['subjects'])} with {test['faces']:,} "
+            f"faces.{_NEVER_SEEN * (not known)}"
+        )
     yield (
         f'<p class="lead">Trained with preset <code>{escape(record["preset"])}</code> on {train["faces"]:,} faces of '
-        f"{_people(train['subjects'])}. Every image and metric below is of held-out people: "
-        f"{_people(test['subjects'])} with {test['faces']:,} faces.{_NEVER_SEEN * (not known)}</p>"
+        f"{_people(train['subjects'])}. {held_out}</p>"
     )
     if drawn := data["drawn"]:
         total = sum(data[side]["faces"] for side in ("train", "val", "test") if side in data)

@@ -31,9 +31,12 @@ def describe_training(trained: Mapping[str, Mapping[str, Any]]) -> tuple[list[st
 def _parts(record: Mapping[str, Any]) -> list[str]:
     if "data" not in record:
         return []
-    train, test = (record["data"][side] for side in ("train", "test"))
-    people = "1 other subject" if test["subjects"] == 1 else f"{test['subjects']:,} other subjects"
-    return [
-        f"It learned from {train['faces']:,} faces of {train['subjects']:,} subjects; {test['faces']:,} faces of "
-        f"{people} were held out."
-    ]
+    train, test = (record["data"].get(side) for side in ("train", "test"))
+    learned = f"It learned from {train['faces']:,} faces of {_subjects(train['subjects'], '')}"
+    if test is None:
+        return [f"{learned}; nothing was held out."]
+    return [f"{learned}; {test['faces']:,} faces of {_subjects(test['subjects'], 'other ')} were held out."]
+
+
+def _subjects(count: int, which: str) -> str:
+    return f"{count:,} {which}subject{'s' * (count != 1)}"

@@ -18,6 +18,11 @@ _WHOSE = {
     "real": "real faces, by their own label",
     "truth": "true images of the target (drawn people)",
 }
+_WHOSE_PROBED = {
+    "generated": "generated faces",
+    "unchanged": "their unchanged inputs",
+    "truth": "true images of the target (drawn people)",
+}
 _RECONSTRUCTION = {"l1": "L1", "psnr": "PSNR (dB)", "ssim": "SSIM"}
 _FEW = 2048
 """Images below which a Fréchet distance is mostly bias: the number of features."""
@@ -38,13 +43,15 @@ def translator_tables(name: str, found: Metrics) -> list[ResultTable]:
 
 def measured_tables(found: Metrics) -> list[ResultTable]:
     """Return the tables of all metrics of generated faces that were measured."""
-    tables = [_reconstruction(found)]
+    tables = [_reconstruction(found)] if found["reconstruction"] else []
     if found["truth"]:
         tables.append(_truth(found["truth"]))
     for judge, scores in found["judges"].items():
         tables += _judged(judge, scores)
     tables += [_features(network, scores) for network, scores in found["features"].items()]
     tables += [_identity(network, scores) for network, scores in found["identity"].items()]
+    tables += [_probe(found["people_probe"])] if found["people_probe"] else []
+    tables += [_nearest(found["nearest"])] if found["nearest"] else []
     return [*tables, *_gan_train(found)]
 
 
@@ -59,6 +66,10 @@ def missing_measures(name: str, found: Metrics) -> Iterator[tuple[str, str]]:
         yield "FID, KID", f"{command} --features inception-fid"
     if not found["identity"]:
         yield "identity preservation", f"{command} --identity facenet-vggface2"
+    if not found["people_probe"]:
+        yield "people told apart on generated faces", f"{command} --people-probe"
+    if not found["nearest"]:
+        yield "nearest real faces", f"{command} --nearest"
     if found["drawn"] and not found["truth"]:
         yield "distance to the true images (drawn people)", f"{command} --drawn"
     if not found["gan_train"]:
@@ -231,6 +242,31 @@ def _identity(network: str, scores: Metrics) -> ResultTable:
     return ResultTable(
         f"Identity: cosine similarity to the input face, by {network}", ("", "cosine"), tuple(rows), note
     )
+
+
+def _probe(found: Metrics) -> ResultTable:
+    rows = [(_WHOSE_PROBED[kind], _measure(entry)) for kind, entry in found["measures"].items()]
+    rows.append(("guessing", number(found["chance"])))
+    note = (
+        f"{found['faces']:,} generated faces of {_count(found['people'], 'person')} who are held out. A linear "
+        "classifier of their pixels is fitted to some videos of each person and tested on the others. At the level of "
+        f"guessing, identity is gone as far as such a classifier sees. {interval_note(found)}"
+    )
+    return ResultTable("People told apart by a linear probe", ("", "accuracy"), tuple(rows), note)
+
+
+def _nearest(found: Metrics) -> ResultTable:
+    entries = found["measures"]
+    rows = (
+        ("generated faces", f"{found['faces']:,}", _measure(entries["distance"]), _measure(entries["same_emotion"])),
+    )
+    note = (
+        "The nearest real training face of the target domain, by pixels of small images. Distance: root mean squared "
+        "difference on the scale from -1 to 1, to the nearest face of the same expression. Last column: how often the "
+        f"nearest face of all shows the target. nearest-faces.csv lists the pairs. {interval_note(found)}"
+    )
+    head = ("", "faces", "distance", "nearest face shows the target")
+    return ResultTable("Nearest real faces", head, rows, note)
 
 
 def _gan_train(found: Metrics) -> Iterator[ResultTable]:

@@ -13,11 +13,11 @@ from fertools.training.reports.table_formatting import ResultTable
 from fertools.training.reports.translation_tables import why_dependent
 
 
-def _judged(kind: str, measure: str) -> Callable[[Metrics], float | None]:
+def _judged(kind: str, measure: str, images: str = "generated") -> Callable[[Metrics], float | None]:
     """Return the function for a metric of the first judge; `kind` is `classification`, `valence` or `arousal`."""
 
     def read(found: Metrics) -> float | None:
-        generated: Metrics = next(iter(found["judges"].values()), {"generated": {}}).get("generated", {})
+        generated: Metrics = next(iter(found["judges"].values()), {images: {}}).get(images, {})
         entry = generated.get(kind) or generated.get("valence_arousal", {}).get(kind)
         value: float | None = entry["measures"][measure]["pooled"] if entry else None
         return value
@@ -26,7 +26,12 @@ def _judged(kind: str, measure: str) -> Callable[[Metrics], float | None]:
 
 
 def _reconstructed(measure: str) -> Callable[[Metrics], float | None]:
-    return lambda found: float(found["reconstruction"]["measures"][measure]["pooled"])
+    def read(found: Metrics) -> float | None:
+        parts = found["reconstruction"]
+        value: float | None = parts["measures"][measure]["pooled"] if parts else None
+        return value
+
+    return read
 
 
 def _distance(measure: str) -> Callable[[Metrics], float | None]:
@@ -55,13 +60,35 @@ def _true(found: Metrics) -> float | None:
     return value
 
 
+def _probed(image: str) -> Callable[[Metrics], float | None]:
+    def read(found: Metrics) -> float | None:
+        entry = (found["people_probe"] or {"measures": {}})["measures"].get(image)
+        value: float | None = entry["pooled"] if entry else None
+        return value
+
+    return read
+
+
+def _near(measure: str) -> Callable[[Metrics], float | None]:
+    def read(found: Metrics) -> float | None:
+        value: float | None = found["nearest"]["measures"][measure]["pooled"] if found["nearest"] else None
+        return value
+
+    return read
+
+
 HEADLINES: dict[str, tuple[str, Callable[[Metrics], float | None]]] = {
     "consistency": ("expression consistency", _judged("classification", "accuracy")),
+    "unchanged": ("expression consistency of unchanged inputs", _judged("classification", "accuracy", "unchanged")),
     "valence_ccc": ("CCC of valence", _judged("valence", "ccc")),
     "arousal_ccc": ("CCC of arousal", _judged("arousal", "ccc")),
     "fid": ("FID", _distance("fid")),
     "kid": ("KID", _distance("kid")),
     "cosine": ("identity", _cosine),
+    "people": ("people told apart", _probed("generated")),
+    "people_unchanged": ("people told apart, unchanged inputs", _probed("unchanged")),
+    "nearest": ("distance to the nearest real face", _near("distance")),
+    "nearest_emotion": ("nearest real face shows the target", _near("same_emotion")),
     "gan_train": ("GAN-train (UAR)", _learned),
     "truth": ("L1 to the true image (drawn)", _true),
     "l1": ("L1", _reconstructed("l1")),

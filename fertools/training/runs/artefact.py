@@ -27,6 +27,7 @@ from fertools.core.sealed import check_whole, is_sealed, read_seal, write_sealed
 from fertools.training.data.selection import Selection
 from fertools.training.recipes.domains import FACES
 from fertools.training.recipes.recipe import Recipe, Resolved
+from fertools.training.recipes.view import View
 from fertools.training.runs.job import Job
 from fertools.training.runs.lineage import load_lineage
 
@@ -46,6 +47,7 @@ class Crop:
         aligned_px: side of the aligned crop, before it is resized.
         size_px: side of the image that the network takes.
         fill: what the crop shows beyond the edge of the image: `black`, `grey` or `edge`.
+        of_px: side of the resized face that the image is the centre of; 0 if the image is the whole face.
         scale: range that pixel values are scaled to.
     """
 
@@ -53,7 +55,13 @@ class Crop:
     aligned_px: int
     size_px: int
     fill: str = "black"
+    of_px: int = 0
     scale: tuple[float, float] = (-1.0, 1.0)
+
+    @property
+    def view(self) -> View:
+        """What the network sees of an aligned face."""
+        return View(self.size_px, self.of_px)
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,7 @@ def describe_model(
     """
     faces = selection.domains[domain]
     rows = faces.rows("train")
+    view = resolved.recipe.view
     template, aligned_px = _usual_crop(faces.table.select(["template", "size_px"]).take(pa.array(rows)))
     return ModelInfo(
         system=resolved.system,
@@ -123,7 +132,7 @@ def describe_model(
         recipe={name: entry["value"] for name, entry in resolved.record().items()},
         classes=faces.classes if classes is None else classes,
         prototypes=tuple((float(v), float(a)) for v, a in selection.main.prototypes().tolist()),
-        crop=Crop(template, aligned_px or resolved.recipe.image_size, resolved.recipe.image_size, fill),
+        crop=Crop(template, aligned_px or view.of_px, view.size_px, fill, view.of_px),
         held_out_folds=resolved.recipe.test_folds if faces.has_folds else None,
         subjects=faces.subjects("train"),
         faces=len(rows),

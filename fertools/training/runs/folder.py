@@ -110,7 +110,8 @@ class RunFolder:
 
         Args:
             side: part whose faces were predicted.
-            domain: domain of the faces, for a network other than the main one, as in `predictions-thermal.parquet`.
+            domain: domain of the faces, for a network other than the main one, as in `predictions-thermal.parquet`;
+                or the name of a control.
         """
         name = "-".join(filter(None, ("predictions", domain, "" if side == "test" else side)))
         return self.root / f"{name}.parquet"

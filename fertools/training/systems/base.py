@@ -112,6 +112,7 @@ class System(ABC):
         averaged: names of the networks that may have a moving average.
         optimisers: plans of the optimisers by name.
         augmentation: augmentation of training faces.
+        augmentations: augmentation of the training faces of single domains, by domain, if another.
         further_predictions: predictions of further networks. A run writes and measures them beside `prediction`.
         analysed_faces: number of held-out faces of each domain for `analyse`; 0 for none.
         further_models: further networks that a finished run keeps as model files: the domain of the faces by name of
@@ -124,9 +125,18 @@ class System(ABC):
     averaged: Sequence[str] = ()
     optimisers: Mapping[str, OptimiserPlan]
     augmentation: Augmentation = Augmentation()
+    augmentations: Mapping[str, Augmentation] = {}
     further_predictions: Sequence[Prediction] = ()
     further_models: Mapping[str, str] = {}
     analysed_faces: int = 0
+
+    @property
+    def controls(self) -> Mapping[str, str]:
+        """Predictions from changed inputs, which a run writes beside those of `prediction`: by name what is changed.
+
+        A system with controls has the method `predict_control`; see `fertools.training.systems.capabilities`.
+        """
+        return {}
 
     def take_weights(self, name: str, weights: StartingWeights) -> bool:
         """Load the recipe's starting weights into a network, before training begins.

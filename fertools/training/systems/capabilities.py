@@ -57,6 +57,32 @@ class Predicts(Protocol):
         """
 
 
+@runtime_checkable
+class PredictsControls(Protocol):
+    """A system that also predicts from changed inputs, to show what its predictions depend on."""
+
+    def predict_control(self, network: nn.Module, images: Tensor, others: Tensor, control: str) -> Tensor:
+        """Return NxC logits.
+
+        Args:
+            network: the network of the prediction, or its moving average.
+            images: Nx3xSxS faces in [-1, 1].
+            others: for each of them a face of another person with another expression.
+            control: one of the system's `controls`.
+        """
+
+
+def predicting_controls(system: System) -> PredictsControls:
+    """Return a system with controls, typed as one that predicts them.
+
+    Raises:
+        TypeError: it has no method `predict_control`, which is a bug of the system.
+    """
+    if not isinstance(system, PredictsControls):
+        raise _lacks(system, "predict_control")
+    return system
+
+
 def translating(system: System) -> Translates:
     """Return a system with translations, typed as one that translates.
 

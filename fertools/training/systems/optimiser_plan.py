@@ -15,7 +15,8 @@ class OptimiserPlan:
     """One optimiser of a system.
 
     Attributes:
-        networks: names of the networks that it trains; networks with a common loss share an optimiser.
+        networks: names of the networks that it trains, or of parts of one, such as `recogniser.generator`. Networks
+            with a common loss share an optimiser.
         kind: `adam`, `adamw` (decoupled weight decay) or `sgd` (with momentum).
         lr: learning rate before the factor of the schedule.
         schedule: schedule of the learning rate.

@@ -17,7 +17,7 @@ GROUP = "fertools.systems"
 """Entry-point group of systems."""
 BUILT_IN = {
     name: f"fertools.training.systems.{name.replace('-', '_')}:ENTRY"
-    for name in ("stargan", "cyclegan", "et-cyclegan", "unpaired", "classifier", "svm")
+    for name in ("stargan", "cyclegan", "et-cyclegan", "unpaired", "ha-gan", "classifier", "svm")
 }
 """Systems of fertools itself."""
 _OURS = {name: EntryPoint(name, value, GROUP) for name, value in BUILT_IN.items()}

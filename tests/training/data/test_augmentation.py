@@ -164,3 +164,45 @@ def test_cutting_out_changes_nothing_about_the_other_draws() -> None:
     one, more = Augmentation().draw(1, generator), Augmentation(cut_px=4).draw(1, other)
     assert torch.equal(one[0], more[0, :9])
     assert torch.equal(Augmentation(cut_px=12).apply(faces(), torch.rand(6, 11)), faces()), "the whole face"
+
+
+@pytest.mark.parametrize("angles", [(0.0,), (-30.0, 0.0, 30.0)])
+def test_a_pass_over_all_variants_has_each_crop_angle_and_mirroring_once(angles: tuple[float, ...]) -> None:
+    augmentation = Augmentation(flip=True, cut_px=5, cut_at="five", angles_deg=angles)
+    count = augmentation.variants
+    assert count == 5 * len(angles) * 2
+    # A face that is not symmetric in any way, so that two equal pictures are the same variant.
+    face = (torch.rand(1, 3, 9, 9, generator=torch.Generator().manual_seed(1)) * 2 - 1).expand(count, -1, -1, -1)
+    numbers = torch.arange(count)
+    seen = augmentation.apply(face, augmentation.at_variant(torch.rand(count, 11), numbers))
+    assert seen.shape == (count, 3, 5, 5)
+    assert len(torch.unique(seen.flatten(1), dim=0)) == count
+    again = augmentation.apply(face, augmentation.at_variant(torch.rand(count, 11), numbers + count))
+    torch.testing.assert_close(again, seen)
+
+
+def test_five_crops_are_the_corners_and_the_centre() -> None:
+    augmentation = Augmentation(cut_px=2, cut_at="five", flip=True, angles_deg=(0.0,))
+    faces = torch.arange(16.0).view(1, 1, 4, 4).expand(5, 3, -1, -1)
+    draws = augmentation.at_variant(torch.rand(5, 11), torch.arange(5))
+    assert augmentation.cut(faces, draws)[:, 0, 0, 0].tolist() == [0, 2, 8, 10, 5]
+    centre = Augmentation(cut_px=2, cut_at="centre")
+    assert centre.cut(faces, torch.rand(5, 11))[:, 0, 0, 0].tolist() == [5] * 5
+
+
+def test_listed_angles_turn_a_face_as_far_as_they_say() -> None:
+    augmentation = Augmentation(flip=True, cut_px=6, cut_at="five", angles_deg=(-90.0, 0.0, 90.0))
+    face = torch.rand(1, 3, 6, 6, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    # Five crops of one angle follow one another; the variants that are not mirrored are the last half.
+    draws = augmentation.at_variant(torch.rand(3, 11), torch.tensor([15, 20, 25]))
+    left, upright, right = augmentation.apply(face.expand(3, -1, -1, -1), draws)
+    torch.testing.assert_close(upright, face[0])
+    torch.testing.assert_close(left, right.rot90(2, (1, 2)), atol=1e-5, rtol=0)
+    assert any(torch.allclose(left, face[0].rot90(turns, (1, 2)), atol=1e-5) for turns in (1, 3))
+
+
+def test_without_lists_no_draw_changes() -> None:
+    plain = Augmentation(flip=True, rotate_deg=10, cut_px=4)
+    draws = plain.draw(3, torch.Generator().manual_seed(0))
+    assert plain.variants == 1
+    assert torch.equal(plain.at_variant(draws, torch.arange(3)), draws)

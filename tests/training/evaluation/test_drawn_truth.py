@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,23 +25,29 @@ from fertools.core.workspace import Workspace
 from fertools.faces.alignment import align
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, SOURCES
+from fertools.samples.cast import cast_member, perform
 from fertools.samples.counterparts import open_drawn
 from fertools.samples.sample_options import SampleOptions
+from fertools.training.data.faces import Faces, build_faces
+from fertools.training.data.selection import Selection
 from fertools.training.evaluation.drawn_truth import TRUTHS_NAME, draw_truths, truth_paths
 from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
 from fertools.training.evaluation.translations import read_translations
 from fertools.training.jobs import drawn_judge
 from fertools.training.jobs.evaluate_translator import assess
-from fertools.training.runs.load import load_translator
+from fertools.training.recipes.domains import Domain
+from fertools.training.recipes.view import View
+from fertools.training.runs.folder import RunFolder
+from fertools.training.runs.load import LoadedRun, load_translator
 from tests.training.evaluation.trained_runs import TRANSLATOR, write_people
 from tests.training.tiny import read_record, train_tiny
 
 SEED = 1
 
 
-def write_drawn(root: Path) -> Workspace:
-    """Write two drawn people, one face for each expression, as they are where they have been ingested."""
+def write_drawn(root: Path, modalities: Sequence[str] = ("visible",)) -> Workspace:
+    """Write two drawn people, one face for each expression and modality, as they are where they have been ingested."""
     workspace, drawn = Workspace(root), root / "drawn"
     drawn.mkdir()
     (drawn / "sample.json").write_text(json.dumps(asdict(SampleOptions(people=2, frames=2, size_px=128, seed=SEED))))
@@ -49,22 +59,28 @@ def write_drawn(root: Path) -> Workspace:
             video = drawn / f"videos/lab/p{person:02d}/{emotion}/clip.mp4"
             moment = dataset.moment(video, 1)
             assert moment is not None
-            crop, matrix = align(moment.picture("visible", 128), moment.landmarks("visible", 128), size_px=64)
-            name = hash_bytes(f"{person} {emotion}".encode())
-            path = root / workspace.crop_path(name, ".png")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), crop[..., ::-1])
-            sources.append(
-                {"source_id": name, "path": video.relative_to(root).as_posix(), "kind": "video", "modality": "visible",
-                 "status": "done", "faces_kept": 1, "faces_rejected": 0}
-            )  # fmt: skip
-            faces.append(
-                {"face_id": name, "source_id": name, "dataset": "drawn", "modality": "visible", "frame_index": 1,
-                 "path": workspace.crop_path(name, ".png"), "size_px": 64, "matrix": matrix.tolist(),
-                 "interpolated": False,
-                 "template": "loose", "status": "kept", "subject_id": f"p{person:02d}", "subject_origin": "folder",
-                 "emotion": emotion, "emotion_origin": "folder", "fold": person - 1}
-            )  # fmt: skip
+            for modality in modalities:
+                file = (
+                    video
+                    if modality == "visible"
+                    else drawn / f"stills/{modality}/lab/p{person:02d}/{emotion}/0001.png"
+                )
+                crop, matrix = align(moment.picture(modality, 128), moment.landmarks(modality, 128), size_px=64)
+                name = hash_bytes(f"{person} {emotion} {modality}".encode())
+                path = root / workspace.crop_path(name, ".png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), crop[..., ::-1])
+                sources.append(
+                    {"source_id": name, "path": file.relative_to(root).as_posix(), "kind": "video",
+                     "modality": modality, "status": "done", "faces_kept": 1, "faces_rejected": 0}
+                )  # fmt: skip
+                faces.append(
+                    {"face_id": name, "source_id": name, "dataset": "drawn", "modality": modality, "frame_index": 1,
+                     "path": workspace.crop_path(name, ".png"), "size_px": 64, "matrix": matrix.tolist(),
+                     "interpolated": False,
+                     "template": "loose", "status": "kept", "subject_id": f"p{person:02d}", "subject_origin": "folder",
+                     "emotion": emotion, "emotion_origin": "folder", "fold": person - 1}
+                )  # fmt: skip
     store.write_table(workspace.sources, SOURCES, SOURCES.table(sources))
     store.write_table(workspace.manifest, FACES, FACES.table(faces))
     return workspace
@@ -139,3 +155,53 @@ def test_faces_that_are_not_drawn_have_no_true_picture(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="leave `drawn` out"):
         assess(workspace, TRANSLATOR, EvaluationOptions(drawn=True, device="cpu"))
     assert "--drawn" not in (tmp_path / "training" / TRANSLATOR / "report.html").read_text(encoding="utf-8")
+
+
+def _pictures_of(workspace: Workspace, members: tuple[int, ...]) -> Faces:
+    """Write a face of each character, and return them as the faces of a domain."""
+    rows = []
+    for member in members:
+        moment = perform(member, "fear", 0)
+        crop, matrix = align(moment.picture("animated", 96), moment.landmarks("animated", 96), "tight", 48)
+        name = hash_bytes(f"character {member}".encode())
+        path = workspace.path_of(workspace.crop_path(name, ".png"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), crop[..., ::-1])
+        rows.append(
+            {"face_id": name, "source_id": name, "modality": "animated", "frame_index": 0, "size_px": 48,
+             "path": workspace.crop_path(name, ".png"), "matrix": matrix.tolist(), "interpolated": False,
+             "template": "tight", "status": "kept", "subject_id": f"c{member:02d}", "emotion": "fear"}
+        )  # fmt: skip
+    return build_faces(FACES.table(rows), np.zeros(len(rows), bool), EMOTIONS)
+
+
+def _translator(root: Path, people: Faces, characters: Faces) -> LoadedRun[Any]:
+    domains = [Domain("human", "visible"), Domain("character", "animated")]
+    recipe = SimpleNamespace(image_size=48, view=View(48), domains=domains)
+    selection = Selection({"human": people, "character": characters})
+    return cast(
+        "LoadedRun[Any]", SimpleNamespace(name="a/b", folder=RunFolder(root), recipe=recipe, selection=selection)
+    )
+
+
+def test_the_truth_of_a_character_is_the_one_of_the_domain_aligned_by_its_own_points(tmp_path: Path) -> None:
+    workspace = write_drawn(tmp_path)
+    people = build_faces(store.read_faces(workspace), np.zeros(2 * 7, bool), EMOTIONS)
+    translator = _translator(tmp_path / "run", people, _pictures_of(workspace, (2,)))
+    face = next(row for row in people.table.to_pylist() if row["emotion"] == "anger")
+    video = tmp_path / "drawn/videos/lab" / face["subject_id"] / "anger/clip.mp4"
+    moment = open_drawn(tmp_path / "drawn").moment(video, 1)
+    assert moment is not None
+    played = dataclasses.replace(moment, character=cast_member(2))
+    truth, _ = align(played.picture("animated", 128), played.landmarks("animated", 128), "tight", 48)
+    cv2.imwrite(str(tmp_path / "generated.png"), truth[..., ::-1])
+    entry = {"face_id": "g", "parent_id": face["face_id"], "path": "generated.png", "target": "character",
+             "target_emotion": "anger", "source_domain": "human", "target_domain": "character"}  # fmt: skip
+    draw_truths(workspace, translator, pa.Table.from_pylist([entry]), Silent())
+    (told,) = pq.read_table(tmp_path / "run" / TRUTHS_NAME).to_pylist()
+    assert told["l1"] == 0
+    assert told["unchanged_l1"] > 0.1
+
+    several = _translator(tmp_path / "other", people, _pictures_of(workspace, (2, 3)))
+    with pytest.raises(InputError, match=r"several characters \(c02, c03\)"):
+        draw_truths(workspace, several, pa.Table.from_pylist([entry]), Silent())

@@ -137,3 +137,19 @@ def test_other_faces_labels_or_folds_are_refused() -> None:
     moved = run.table.set_column(2, run.table.schema.field("fold"), pa.array((run.folds() + 1) % 4, pa.int32()))
     with pytest.raises(InputError, match="another fold"):
         compare(run, Predictions(moved, run.classes, run.trained))
+
+
+def test_folds_may_change_with_the_repeat_but_not_between_methods() -> None:
+    first = [invent(seed=1, skill=2), invent(seed=2, skill=2, split_seed=5)]
+    second = [invent(seed=3), invent(seed=4, split_seed=5)]
+    found = compare(first, second)
+    each = []
+    for fold in range(4):
+        values = [
+            [(run.labels() == run.probabilities().argmax(axis=1))[run.folds() == fold].mean() for run in side]
+            for side in (first, second)
+        ]
+        each.append(np.mean(values[0]) - np.mean(values[1]))
+    assert found["measures"]["accuracy"]["folds"]["mean"] == pytest.approx(np.mean(each))
+    with pytest.raises(InputError, match="another fold"):
+        compare(first, second[::-1])

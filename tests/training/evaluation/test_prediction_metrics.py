@@ -129,7 +129,9 @@ def test_faces_of_labels_that_the_model_does_not_know_are_counted_and_left_out()
     run = invent()
     labels = run.table["emotion"].to_pylist()
     odd = ["contempt" if index < 5 else None if index < 8 else name for index, name in enumerate(labels)]
-    table = run.table.set_column(3, run.table.schema.field("emotion"), pa.array(odd, pa.string()))
+    table = run.table.set_column(
+        run.table.column_names.index("emotion"), run.table.schema.field("emotion"), pa.array(odd, pa.string())
+    )
     found = compute_metrics(Predictions(table, run.classes, run.trained))["classification"]
     assert (found["left_out"], found["faces"]) == (8, len(labels) - 8)
 

@@ -137,7 +137,7 @@ def test_files_that_are_no_predictions_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="Parquet"):
         read_predictions(path)
     pq.write_table(pa.table({"face_id": ["a"]}), path)
-    with pytest.raises(SchemaError, match="version 1"):
+    with pytest.raises(SchemaError, match="version 2"):
         read_predictions(path)
     write_predictions(path, made(["a"]))
     pq.write_table(pq.read_table(path).drop_columns(["p_anger"]), path)

@@ -67,3 +67,19 @@ def test_a_fold_of_one_class_has_no_macro_f1_or_auc_and_is_said() -> None:
     assert [row["f1_folds"]["folds"] for row in found["per_class"]] == [12, 11]
     (over_folds, *_) = metric_tables({"run": compute_metrics(type(run)(table, run.classes, run.trained))})
     assert "Left out of macro F1 and AUC: 1 folds whose faces are all of one class." in over_folds.note
+
+
+def test_repeats_with_other_folds_count_the_folds_of_one_number_once() -> None:
+    repeats = [invent(seed=1), invent(seed=2, split_seed=5)]
+    assert (repeats[0].folds() != repeats[1].folds()).any()
+    found, alone = score_repeats(repeats)["classification"], [compute_metrics(run)["classification"] for run in repeats]
+    assert found["repeats"]["new_folds"]
+    for number, part in enumerate(found["by_fold"]):
+        values = [each["by_fold"][number]["measures"]["accuracy"] for each in alone]
+        assert part["measures"]["accuracy"] == pytest.approx(np.mean(values))
+    accuracy = found["measures"]["accuracy"]
+    assert accuracy["folds"]["folds"] == 4, "as many as one repeat has"
+    assert accuracy["people"]["groups"] == 12, "each person is one cluster over both repeats"
+    (over_folds, *_) = metric_tables({"Ours": score_repeats(repeats)})
+    assert "2 complete repeats have other seeds and other folds" in over_folds.note
+    assert not score_repeats([invent(seed=1), invent(seed=2)])["classification"]["repeats"]["new_folds"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fertools.core.errors import CheckFailed, InputError
+from fertools.core.errors import CheckFailed, InputError, RecipeError
 from fertools.core.workspace import Workspace
 from fertools.training.experiments.audit import audit
 from fertools.training.experiments.definition import read_experiment
@@ -174,3 +174,29 @@ def test_two_folds_have_no_pair_to_train_on_and_one_repeat_is_none(tmp_path: Pat
     experiment = read_experiment(write_experiment(tmp_path, text), tmp_path)
     with pytest.raises(InputError, match="write repeats = 2 or more"):
         list_tasks(workspace, experiment, find_folds(workspace, experiment))
+
+
+COMPLETE = PAIRS.replace("repeats = 2", "repeats = 2\nnew_folds = true").replace(
+    'over = "pair"', 'over = ["pair", "repeat"]'
+)
+
+
+def test_a_complete_repeat_has_other_folds_for_every_step(workspace: Workspace) -> None:
+    experiment = read_experiment(write_experiment(workspace.root, COMPLETE), workspace.root)
+    tasks = list_tasks(workspace, experiment, find_folds(workspace, experiment))
+    by_run = {task.run: task for task in tasks}
+    first, second = by_run["two.added.fold-1.repeat-0"], by_run["two.added.fold-1.repeat-1"]
+    assert not any(text.startswith("split_seed") for text in first.overrides)
+    assert "split_seed=1" in second.overrides
+    assert all(task.split_seed == second.repeat for task in needed_by(second, tasks))
+
+
+def test_a_step_over_folds_alone_does_not_fit_folds_that_change(workspace: Workspace) -> None:
+    wrong = PAIRS.replace("repeats = 2", "repeats = 2\nnew_folds = true")
+    with pytest.raises(RecipeError, match="runs over folds, and new_folds = true gives each"):
+        read_experiment(write_experiment(workspace.root, wrong), workspace.root)
+    for value in ("1", '"yes"'):
+        with pytest.raises(RecipeError, match="new_folds in"):
+            read_experiment(
+                write_experiment(workspace.root, COMPLETE.replace("= true", f"= {value}", 1)), workspace.root
+            )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from fertools.training.experiments.selectors import nearest
+from fertools.statistics.neighbours import nearest
 
 
 @pytest.mark.parametrize(("candidates", "real", "count"), [(40, 7, 3), (5, 1200, 1), (3, 4, 9)])

@@ -70,8 +70,22 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
         "analyses": {"numbers": {}, "words": {}, "figures": {}},
         "comparisons": compare_all(runs),
         "reported": [
-            {"method": "Theirs", "step": None, "ours": "Ours <1>", "values": {"accuracy": (0.4, 0.03)}},
-            {"method": "Bare", "step": None, "ours": None, "values": {"accuracy": (0.5, None)}},
+            {
+                "method": "Theirs",
+                "step": None,
+                "table": "",
+                "classes": None,
+                "ours": "Ours <1>",
+                "values": {"accuracy": (0.4, 0.03)},
+            },
+            {
+                "method": "Bare",
+                "step": None,
+                "table": "",
+                "classes": None,
+                "ours": None,
+                "values": {"accuracy": (0.5, None)},
+            },
         ],
     }
 

@@ -28,6 +28,22 @@ def figures() -> dict[str, Any]:
         "targets": ["fear"],
         "drawn": 0,
         "truth": None,
+        "people_probe": {
+            "faces": 84,
+            "people": 12,
+            "chance": 1 / 12,
+            "measures": {
+                "generated": {"pooled": 0.125, "people": {"low": 0.05, "high": 0.25, "groups": 12}},
+                "unchanged": {"pooled": 0.875, "people": {"low": 0.75, "high": 0.95, "groups": 12}},
+            },
+        },
+        "nearest": {
+            "faces": 84,
+            "measures": {
+                "distance": {"pooled": 0.3, "people": {"low": 0.25, "high": 0.35, "groups": 12}},
+                "same_emotion": {"pooled": 0.6, "people": {"low": 0.5, "high": 0.7, "groups": 12}},
+            },
+        },
         "reconstruction": {"measures": parts, "by_target": [{"target": "fear", "measures": parts}]},
         "judges": {
             "classifier/x": {
@@ -118,6 +134,8 @@ def test_a_judge_that_had_a_part_in_training_is_no_independent_one() -> None:
         ("features", "FID, KID"),
         ("identity", "identity preservation"),
         ("gan_train", "GAN-train"),
+        ("people_probe", "people told apart on generated faces"),
+        ("nearest", "nearest real faces"),
     ],
 )
 def test_what_is_missing_is_named_with_its_command(part: str, words: str) -> None:
@@ -147,3 +165,17 @@ def test_the_distance_to_a_drawn_truth_is_openly_drawn() -> None:
     assert [row[:2] for row in result_table.rows] == [("all", "6"), ("fear", "6")]
     assert result_table.rows[0][2].startswith("0.125")
     assert result_table.rows[0][3].startswith("0.250")
+
+
+def test_the_probe_stands_beside_the_inputs_and_guessing() -> None:
+    tables = {table.title: table for table in translator_tables("x", figures())}
+    probe = tables["x: People told apart by a linear probe"]
+    assert [row[0] for row in probe.rows] == ["generated faces", "their unchanged inputs", "guessing"]
+    assert [row[1] for row in probe.rows] == ["0.125 [0.050, 0.250]", "0.875 [0.750, 0.950]", "0.083"]
+    (row,) = tables["x: Nearest real faces"].rows
+    assert row == ("generated faces", "84", "0.300 [0.250, 0.350]", "0.600 [0.500, 0.700]")
+
+
+def test_faces_without_a_way_back_have_no_reconstruction() -> None:
+    titles = [table.title for table in translator_tables("x", figures() | {"reconstruction": None})]
+    assert not [title for title in titles if "Reconstruction" in title]

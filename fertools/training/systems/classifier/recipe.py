@@ -52,6 +52,7 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
     generated_ratio: float = bounded(0, 1000)
     real_copies: int = bounded(1, 1000)
     extra_modality: Literal["", "visible", "thermal", "nir", "animated"]
+    character: str
     grey: bool
     class_weights: Literal["none", "inverse", "root"]
     val_share: float = bounded(0, 0.5)
@@ -81,6 +82,11 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
             raise RecipeError(f"width and dropout are for ResNets; with {self.network} set width to 1 and dropout to 0")
         if self.patience and not (self.val_share or self.stops_on_test):
             raise RecipeError("patience needs people to validate on; set val_share to 0.1, or patience to 0")
+        if self.character and self.val_share:
+            raise RecipeError(
+                f"character is '{self.character}', which nobody validates, and val_share is {self.val_share:g}; set "
+                "val_share and patience to 0"
+            )
         if self.extra_modality == self.modality:
             raise RecipeError(
                 f"extra_modality is {self.extra_modality}, and those faces are trained on already; give another one, "
@@ -143,6 +149,11 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
         return self.extra_modality
 
     @property
+    def only_character(self) -> str:
+        """The key `character`."""
+        return self.character
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The only part of a step is the network."""
         return ("network",)
@@ -168,6 +179,7 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
             soft_labels="",
             generated="",
             extra_modality="",
+            character="",
             real_copies=1,
             early_stop="validation",
             learn_from="training-folds",
