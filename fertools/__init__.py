@@ -82,6 +82,9 @@ if TYPE_CHECKING:
     from fertools.statistics.intervals import FoldMean as FoldMean
     from fertools.training.data.face_dataset import FaceDataset as FaceDataset
     from fertools.training.data.face_dataset import FaceLabels as FaceLabels
+    from fertools.training.data.readiness import DataState as DataState
+    from fertools.training.data.readiness import DomainData as DomainData
+    from fertools.training.data.readiness import Gap as Gap
     from fertools.training.evaluation.evaluation_options import EvaluationOptions as EvaluationOptions
     from fertools.training.evaluation.evaluation_results import Evaluation as Evaluation
     from fertools.training.evaluation.evaluation_results import FeatureDistance as FeatureDistance
@@ -93,10 +96,17 @@ if TYPE_CHECKING:
     from fertools.training.evaluation.run_evaluation import RunEvaluation as RunEvaluation
     from fertools.training.experiments.execution import ExperimentResult as ExperimentResult
     from fertools.training.experiments.execution import run_experiment as run_experiment
+    from fertools.training.jobs.compare import ComparisonResult as ComparisonResult
+    from fertools.training.jobs.compare import compare_runs as compare_runs
     from fertools.training.jobs.evaluate import assess_runs as assess_runs
     from fertools.training.jobs.evaluate import evaluate_runs as evaluate_runs
     from fertools.training.jobs.generate import GenerateResult as GenerateResult
     from fertools.training.jobs.generate import generate as generate
+    from fertools.training.jobs.system_list import Measured as Measured
+    from fertools.training.jobs.system_list import SystemList as SystemList
+    from fertools.training.jobs.system_list import SystemState as SystemState
+    from fertools.training.jobs.system_list import WeightsState as WeightsState
+    from fertools.training.jobs.system_list import list_systems as list_systems
     from fertools.training.jobs.train import TrainResult as TrainResult
     from fertools.training.jobs.train import train as train
     from fertools.transfer.inventory import CopySummary as CopySummary
@@ -214,6 +224,11 @@ _NAMES = {
         "FaceDataset",
         "FaceLabels",
     ),
+    "fertools.training.data.readiness": (
+        "DataState",
+        "DomainData",
+        "Gap",
+    ),
     "fertools.training.evaluation.evaluation_options": ("EvaluationOptions",),
     "fertools.training.evaluation.evaluation_results": (
         "Evaluation",
@@ -231,6 +246,10 @@ _NAMES = {
         "ExperimentResult",
         "run_experiment",
     ),
+    "fertools.training.jobs.compare": (
+        "ComparisonResult",
+        "compare_runs",
+    ),
     "fertools.training.jobs.evaluate": (
         "assess_runs",
         "evaluate_runs",
@@ -238,6 +257,13 @@ _NAMES = {
     "fertools.training.jobs.generate": (
         "GenerateResult",
         "generate",
+    ),
+    "fertools.training.jobs.system_list": (
+        "Measured",
+        "SystemList",
+        "SystemState",
+        "WeightsState",
+        "list_systems",
     ),
     "fertools.training.jobs.train": (
         "TrainResult",

@@ -121,6 +121,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     RatingLog(workspace.ratings_log).close()
     train(workspace, "classifier", preset="smoke", run="cpu", device="cpu")
     train(workspace, "stargan", preset="smoke", overrides=TINY, run="cpu", device="cpu")
+    train(workspace, "svm", preset="smoke", run="recommended", device="cpu")
     generate(workspace, "stargan/cpu", device="cpu")
     (home / "training").symlink_to("my-dataset/training")
     Image.fromarray(astronaut()).save(home / "photo.jpg")

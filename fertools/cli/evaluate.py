@@ -76,8 +76,8 @@ def command(
 ) -> int:
     """Compute the metrics of runs from their predictions, with intervals, beside baselines that use no image.
 
-    RUN is SYSTEM/RUN, another folder below training/, or a path. Several runs are compared side by side. Every pair is
-    tested for a difference on the faces that both have classified.
+    RUN is SYSTEM/RUN, another folder below training/, or a path. Several runs are shown side by side. To test
+    classifiers for differences, use `fertools compare`.
 
     Runs that generate faces, such as stargan/cpu, are evaluated on translations of held-out faces. --judge, --features
     and --identity name other networks; their outputs are stored, so name them once. --drawn compares translations of
@@ -88,7 +88,7 @@ def command(
     from fertools.core.progress import Progress
     from fertools.training.evaluation.evaluation_options import EvaluationOptions
     from fertools.training.jobs.evaluate import assess_runs, evaluate_runs
-    from fertools.training.reports.result_tables import comparison_tables, detail_tables, metric_tables
+    from fertools.training.reports.result_tables import detail_tables, metric_tables
     from fertools.training.reports.table_formatting import format_table
     from fertools.training.reports.translation_tables import translator_tables
     from fertools.training.reports.translator_comparison import translator_comparison_tables
@@ -115,6 +115,5 @@ def command(
     for name, scores in found["runs"].items():
         if "translation" in scores:
             tables += translator_tables(name, scores["translation"])
-    tables += comparison_tables(found["comparisons"])
     click.echo("\n\n".join(format_table(result_table, form) for result_table in tables))
     return 0

@@ -41,6 +41,7 @@ COMMANDS = {
     "generate": "Generate faces with a trained system.",
     "weights": "List published weights, and which of them are here.",
     "evaluate": "Compute the metrics of trained runs, with intervals.",
+    "compare": "Compare runs of any systems on one test set, with paired tests.",
     "experiment": "Run a paper's whole protocol, fold by fold.",
     "report": "Write the HTML report of a run or an experiment.",
     "show": "Show the dataset as a table or a contact sheet.",

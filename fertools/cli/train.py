@@ -51,7 +51,12 @@ GROUPS = {
     is_flag=True,
     help="Train even if start weights, the judge or a generator have learned from held-out people.",
 )
-@click.option("--list", "listing", is_flag=True, help="List systems and presets, and stop.")
+@click.option(
+    "--list",
+    "listing",
+    is_flag=True,
+    help="List the systems with what each needs and what is here, and stop.",
+)
 @click.option("--explain", is_flag=True, help="Show every key of the recipe with its value and origin, and stop.")
 @json_option
 def command(
@@ -75,15 +80,15 @@ def command(
     command resumes it. Without a GPU the default is a small preset. The terminal shows the expected time.
     """
     from fertools.training.runs.configuration import configure_run
-    from fertools.training.systems.registry import list_systems
+    from fertools.training.systems.registry import registered_systems
 
     workspace = open_workspace(folder)
+    overrides = [*settings, *([f"seed={seed}"] if seed is not None else [])]
     if listing:
-        _print_systems(workspace, as_json)
+        _print_systems(workspace, system, preset, overrides, device, as_json)
         return 0
     if system is None:
-        raise click.UsageError(f"say what to train: {', '.join(list_systems())}", click.get_current_context())
-    overrides = [*settings, *([f"seed={seed}"] if seed is not None else [])]
+        raise click.UsageError(f"say what to train: {', '.join(registered_systems())}", click.get_current_context())
     # A mistake in the recipe is answered here, before the seconds that importing what follows takes.
     configuration = configure_run(system, preset=preset, overrides=overrides, device=device, workspace=workspace.root)
     if explain:
@@ -130,23 +135,17 @@ def _described(result: TrainResult) -> dict[str, Any]:
     }
 
 
-def _print_systems(workspace: Workspace, as_json: bool) -> None:
-    from fertools.training.recipes.resolve import describe_presets
-    from fertools.training.systems.registry import list_systems
+def _print_systems(
+    workspace: Workspace, system: str | None, preset: str | None, overrides: list[str], device: str, as_json: bool
+) -> None:
+    from fertools.cli.system_table import describe_systems, format_systems
+    from fertools.training.jobs.system_list import list_systems
 
-    presets = {name: describe_presets(name, workspace.root) for name in list_systems()}
+    systems = list_systems(workspace, system=system, preset=preset, overrides=overrides, device=device)
     if as_json:
-        listed = {
-            name: {"title": entry.title, "source": entry.source, "presets": presets[name]}
-            for name, entry in list_systems().items()
-        }
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(describe_systems(systems), indent=2, ensure_ascii=False))
         return
-    for name, entry in list_systems().items():
-        click.echo(f"{name}  {entry.source}")
-        width = max(map(len, presets[name]))
-        for preset, about in presets[name].items():
-            click.echo(f"  --preset {preset:<{width}}  {about}")
+    click.echo(format_systems(systems, all_presets=system is not None))
 
 
 def _print_recipe(configuration: RunConfiguration, as_json: bool) -> None:

@@ -45,3 +45,14 @@ def generate(run: str) -> str:
 def generate_training_faces(run: str) -> str:
     """Return the call that generates faces of training people by a run."""
     return call(f'generate(workspace, "{run}", which="train")', f"generate {run} --of train")
+
+
+def ingest(modality: str) -> str:
+    """Return the call that ingests faces of a modality."""
+    options = f'IngestOptions(modality="{modality}")'
+    return call(f"ingest(inputs, workspace, {options})", f"ingest SOURCE --modality {modality}")
+
+
+def train(system: str, run: str) -> str:
+    """Return the call that trains a run of a system."""
+    return call(f'train(workspace, "{system}", run="{run}")', f"train {system} --run {run}")

@@ -19,10 +19,10 @@ from fertools.faces.alignment import extract_crop, similarity
 from fertools.faces.centring import CENTRED
 from fertools.inference.detect import Face, Faces, find_detector, largest
 from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures, name_picture, read_picture
-from fertools.inference.rebuilt_network import Network, build_network
 from fertools.inference.results import PicturePredictions
 from fertools.training.data.pixel_cache import resize
 from fertools.training.runs.artefact import ModelInfo, read_model
+from fertools.training.runs.rebuilt_network import Network, build_network
 
 
 @dataclass(frozen=True, eq=False)

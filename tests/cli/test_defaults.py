@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "train": (fertools.train,),
     "generate": (fertools.generate,),
     "evaluate": (fertools.evaluate_runs, fertools.EvaluationOptions),
+    "compare": (fertools.compare_runs,),
     "experiment": (fertools.run_experiment,),
     "show": (fertools.ContactSheetOptions,),
     "validate": (fertools.validate,),

@@ -56,16 +56,45 @@ def test_the_manifest_stays_valid_and_unchanged(fertools: Run, tmp_path: Path) -
     assert fertools("validate").code == 0
 
 
-def test_list_names_systems_and_presets(fertools: Run, tmp_path: Path) -> None:
-    ended = fertools("train", "--list")
-    assert ended.code == 0
-    for words in ("stargan", "Banerjee", "--preset paper ", "--preset cpu ", "the paper, as literally as possible"):
-        assert words in ended.out
+def test_list_shows_every_system_within_the_width_of_the_terminal(
+    fertools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in ("80", "120"):
+        monkeypatch.setenv("COLUMNS", width)
+        ended = fertools("train", "--list", "--device", "cpu")
+        assert ended.code == 0
+        for words in (
+            "stargan  StarGAN  (not ready)",
+            "Banerjee",
+            "  preset   cpu; others: paper, paper-128, recommended, smoke",
+            "  data     faces: visible faces with an expression: none here",
+            "  measured -",
+            "no visible faces: `fertools ingest SOURCE --modality visible`",
+        ):
+            assert words in ended.out
+        # A path or an address is whole on a line of its own.
+        assert all(len(line) <= int(width) or len(line.split()) == 1 for line in ended.out.splitlines())
+    one = fertools("train", "stargan", "--list", "--preset", "paper")
+    assert "  preset   paper        the paper, as literally as possible" in one.out
+    assert "cyclegan" not in one.out
     (tmp_path / "training").mkdir()
     (tmp_path / "training/stargan.toml").write_text("[presets.mine]\nabout = 'ours alone'\nlr = 1e-3\n")
     listed = json.loads(fertools("train", "--list", "--json").out)
     assert listed["stargan"]["presets"]["mine"] == "ours alone"
     assert list(listed["stargan"]["presets"])[:2] == ["paper", "paper-128"]
+    assert not listed["stargan"]["ready"]
+    assert listed["stargan"]["to_do"] == ["no visible faces: `fertools ingest SOURCE --modality visible`"]
+
+
+def test_list_counts_what_is_here(fertools: Run, tmp_path: Path) -> None:
+    make_workspace(tmp_path)
+    ended = fertools("train", "stargan", "--list")
+    assert "faces: visible faces with an expression: 56 of 4 people, not ready" in ended.out
+    assert "not split: `fertools split --folds 10`" in ended.out
+    fertools("split", "--folds", "4")
+    ended = fertools("train", "stargan", "--list")
+    assert "56 of 4 people, ready" in ended.out
+    assert "not ready" not in ended.out
 
 
 def test_explain_gives_every_key_with_value_origin_and_note(fertools: Run, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ MARKS = {name: value for name, value in vars(calls).items() if name.isupper()} |
     "push": calls.push("s3://bucket/name"),
     "pull": calls.pull("s3://bucket/name"),
     "pull_prefer": calls.pull("s3://bucket/name", "here"),
+    "ingest": calls.ingest("thermal"),
+    "train": calls.train("classifier", "thermal"),
     "generate": calls.generate("stargan/x"),
     "generate_training_faces": calls.generate_training_faces("stargan/x"),
 }

@@ -12,7 +12,7 @@ from fertools.annotations.formats.registry import GROUP as FORMATS_GROUP
 from fertools.core.errors import InputError
 from fertools.core.plugins import find_plugins, load_plugin
 from fertools.training.systems.registry import GROUP as SYSTEMS_GROUP
-from fertools.training.systems.registry import find_system, list_systems
+from fertools.training.systems.registry import find_system, registered_systems
 
 Install = Callable[[str, str, str], None]
 
@@ -43,8 +43,8 @@ def test_a_label_format_of_another_package_is_found(install: Install) -> None:
 def test_a_system_of_another_package_is_found(install: Install) -> None:
     install("others", SYSTEMS_GROUP, "their-gan = fertools.training.systems.stargan:ENTRY")
     assert find_system("their-gan").title == "StarGAN"
-    assert list(list_systems())[:2] == ["stargan", "cyclegan"]
-    assert "their-gan" in list_systems()
+    assert list(registered_systems())[:2] == ["stargan", "cyclegan"]
+    assert "their-gan" in registered_systems()
 
 
 def test_two_packages_of_one_name_are_refused(install: Install) -> None:

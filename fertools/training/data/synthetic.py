@@ -6,10 +6,12 @@ files is drawn.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -28,6 +30,18 @@ def count_drawn(workspace: Workspace, faces: pa.Table) -> int:
     sources = store.read_sources(workspace, ("source_id", "path")).to_pylist()
     drawn = {row["source_id"] for row in sources if _is_below_marks((workspace.root / row["path"]).parent)}
     return sum(source in drawn for source in faces["source_id"].to_pylist())
+
+
+def count_drawn_named(workspace: Workspace, names: Iterable[str]) -> int:
+    """Return the number of drawn faces among those of some names.
+
+    Args:
+        workspace: workspace with the manifest.
+        names: `face_id` of each face.
+    """
+    table = store.read_faces(workspace, ("face_id", "source_id"))
+    wanted = pa.array(sorted(names), pa.string())
+    return count_drawn(workspace, table.filter(pc.is_in(table["face_id"], value_set=wanted)))
 
 
 @lru_cache(maxsize=4096)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Mapping
 
 import torch
 
+from fertools.core.processes import peak_memory_gb
 from fertools.core.progress import Reporter
 
 
@@ -48,17 +47,10 @@ class Display:
             found["memory_gb"] = torch.cuda.max_memory_allocated(self._device) / 1e9
             parts.append(f"{found['memory_gb']:.1f} GB of GPU memory")
         else:
-            found["memory_gb"] = _process_gb()
+            found["memory_gb"] = peak_memory_gb()
         self._iteration, self._shown_s = iteration, now_s
         self._report.beside(", ".join(parts))
         return found
-
-
-def _process_gb() -> float:
-    """Return the peak memory of this process in gigabytes."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts kibibytes, macOS bytes.
-    return most * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def describe_losses(losses: Mapping[str, float]) -> str:

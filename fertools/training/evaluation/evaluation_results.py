@@ -213,11 +213,11 @@ class Evaluation:
     Attributes:
         predictions: metrics of the runs that predict, by name.
         translations: metrics of the runs that generate faces, by name.
-        comparisons: comparisons of every two runs that classify.
+        comparisons: the comparisons of methods that an experiment or `compare_runs` has made; else empty.
         leaks: how test people took part in training, by run; only for runs that were allowed to leak.
         figures: all figures as in the JSON output, with confusion matrices, curves and subsets. Its keys are `runs`,
-            `comparisons`, `translators` and, if there are any, `leaks`; see docs/how-to/evaluate.md. For an experiment,
-            it is the content of `evaluation.json`.
+            `translators` and, if there are any, `leaks`; see docs/how-to/evaluate.md. For an experiment, it is the
+            content of `evaluation.json`; for a comparison, that of `comparison.json`.
     """
 
     predictions: Mapping[str, PredictionMetrics]
@@ -237,7 +237,7 @@ class Evaluation:
                 for name, found in runs.items()
                 if "translation" in found
             },
-            tuple(RunComparison.of(entry) for entry in figures["comparisons"]),
+            tuple(RunComparison.of(entry) for entry in figures.get("comparisons", ())),
             {name: tuple(sentences) for name, sentences in figures.get("leaks", {}).items()},
             figures,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from pathlib import Path
 
@@ -38,6 +39,36 @@ def find_run(workspace: Workspace, name: str) -> Path:
     raise InputError(
         f"there are no predictions or translations of a run '{name}' in {workspace.root}{listed}{train_first}"
     )
+
+
+def find_methods(workspace: Workspace, experiment: str) -> dict[str, list[Path]]:
+    """Return the tables of predictions of each method of an experiment, one for each repeat, by title.
+
+    Args:
+        workspace: workspace with the experiment.
+        experiment: name of the experiment.
+
+    Raises:
+        InputError: there is no finished experiment of this name, its results are damaged, or no method predicts.
+    """
+    root = workspace.runs("experiments")
+    name = experiment.removeprefix("experiments/")
+    path = root / name / EVALUATION_NAME
+    if not path.is_file():
+        known = sorted(found.parent.name for found in root.glob(f"*/{EVALUATION_NAME}"))
+        listed = nearest(name, known) or (f"; there are {', '.join(known)}" if known else "; run one first")
+        raise InputError(f"there is no finished experiment '{name}' in {workspace.root}{listed}")
+    with reading(path, "is no evaluation of an experiment", "run the experiment again to write it"):
+        steps = [(str(step["name"]), str(step["title"])) for step in json.loads(path.read_bytes())["steps"]]
+    methods = {}
+    for step, title in steps:
+        alone = path.parent / step / PREDICTIONS_NAME
+        repeats = sorted(path.parent.glob(f"{glob.escape(step)}.repeat-*/{PREDICTIONS_NAME}"))
+        if found := [alone] if alone.is_file() else repeats:
+            methods[title] = found
+    if not methods:
+        raise InputError(f"no method of the experiment '{name}' predicts; name another one")
+    return methods
 
 
 def known_runs(workspace: Workspace) -> list[str]:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from fertools.core import files
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
-from fertools.training.data.synthetic import count_drawn
+from fertools.training.data.synthetic import count_drawn_named
 from fertools.training.engine.journal import read_journal
 from fertools.training.evaluation.find import EVALUATION_NAME
 from fertools.training.evaluation.model_comparison import Pair, compare_all
@@ -124,7 +120,7 @@ def evaluate_experiment(
         "source": experiment.source,
         "about": experiment.about,
         "variant": experiment.variant,
-        "drawn": _count_drawn(workspace, parents),
+        "drawn": count_drawn_named(workspace, parents),
         "tested": len(parents),
         "protocol": {
             "kind": experiment.protocol,
@@ -253,13 +249,6 @@ def _refuse_mixed(workspace: Workspace, tasks: Sequence[Task]) -> None:
             f"the runs {first} and {second} were trained on different faces, labels or crops, so their folds cannot be "
             "joined; remove the folders of the older runs and run the experiment again"
         )
-
-
-def _count_drawn(workspace: Workspace, names: Iterable[str]) -> int:
-    """Return the number of faces that show drawn people."""
-    table = store.read_faces(workspace, ("face_id", "source_id"))
-    wanted = pa.array(sorted(names), pa.string())
-    return count_drawn(workspace, table.filter(pc.is_in(table["face_id"], value_set=wanted)))
 
 
 def _curves(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, dict[str, list[tuple[float, float]]]]:

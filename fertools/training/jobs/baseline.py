@@ -7,6 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.processes import peak_memory_gb
 from fertools.training.data.balancing import encode_subjects
 from fertools.training.data.faces import Side
 from fertools.training.data.pixel_cache import load_pixels
@@ -52,4 +53,5 @@ def fit_baseline(job: Job) -> int:
     write_part_predictions(job, faces, test, job.folder.predictions_path(), probabilities, nothing)
     job.record["results"] = held_out_metrics(faces, test, probabilities, nothing)
     session["seconds"] = round(time.monotonic() - started_s, 1)
+    session["memory_gb"] = round(peak_memory_gb(), 3)
     return 0

@@ -10,7 +10,6 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.evaluation_options import EvaluationOptions
 from fertools.training.evaluation.evaluation_results import Evaluation
 from fertools.training.evaluation.find import find_run, name_run, read_leaks
-from fertools.training.evaluation.model_comparison import compare_all
 from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.evaluation.translation_metrics import compute_translation_metrics
@@ -20,7 +19,7 @@ from fertools.training.runs.folder import PREDICTIONS_NAME
 
 
 def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int = 0) -> Evaluation:
-    """Return the metrics of runs, and the differences of each pair of classifiers.
+    """Return the metrics of runs; `compare_runs` tests classifiers for differences.
 
     Args:
         workspace: workspace with the runs.
@@ -28,7 +27,7 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
         seed: seed of the subsets of the kernel distance.
 
     Raises:
-        InputError: no such run, a run named twice, no truth to compare with, or runs that share no face.
+        InputError: no such run, a run named twice, or no truth to compare with.
         SchemaError: a file that is no table of predictions or of translated faces.
 
     Example:
@@ -40,18 +39,15 @@ def evaluate_runs(workspace: WorkspaceLike, names: Sequence[str], *, seed: int =
     folders = {name_run(workspace, folder): folder for folder in (find_run(workspace, name) for name in names)}
     if len(folders) < len(names):
         raise InputError(f"a run is named twice among {', '.join(names)}; name each once")
-    runs, predictions = {}, {}
+    runs = {}
     for name, folder in folders.items():
         if (folder / TRANSLATIONS_NAME).is_file():
             runs[name] = {"translation": compute_translation_metrics(folder, seed=seed)}
             continue
-        predictions[name] = read_predictions(folder / PREDICTIONS_NAME)
-        runs[name] = compute_metrics(predictions[name])
-    classifying = {name: entry for name, entry in predictions.items() if "classification" in runs[name]}
-    comparisons = compare_all(classifying) if len(classifying) > 1 else []
+        runs[name] = compute_metrics(read_predictions(folder / PREDICTIONS_NAME))
     making = {name: entry["translation"] for name, entry in runs.items() if "translation" in entry}
     beside = compare_translators(making) if len(making) > 1 else None
-    figures = {"runs": runs, "comparisons": comparisons, "translators": beside}
+    figures = {"runs": runs, "translators": beside}
     leaks = {name: found for name, folder in folders.items() if (found := read_leaks(folder))}
     return Evaluation.of(figures | ({"leaks": leaks} if leaks else {}))
 

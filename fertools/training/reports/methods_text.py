@@ -80,10 +80,12 @@ def _evaluation(
         f"1958); with fewer than {FEWEST_GROUPS} subjects there is none."
     )
     if compared:
-        cited += ["mcnemar", "corrected", "holm"]
+        several = len(scores["folds"]) > 1
+        cited += ["mcnemar", *["corrected"] * several, "holm"]
+        over_folds = " and the corrected resampled t test over folds (Nadeau and Bengio, 2003)" * several
         sentences.append(
-            "Methods are compared by McNemar's exact test (McNemar, 1947) and the corrected resampled t test over "
-            "folds (Nadeau and Bengio, 2003), p-values adjusted after Holm (1979)."
+            f"Methods are compared by McNemar's exact test (McNemar, 1947){over_folds}, p-values adjusted after Holm "
+            "(1979)."
         )
     return sentences, cited
 

@@ -300,9 +300,13 @@ def comparison_tables(found: Sequence[Mapping[str, Any]]) -> list[ResultTable]:
         "p over folds, accuracy",
         "p over folds, UAR",
     )
+    over_folds = any(entry["measures"][name]["folds"] for entry in found for name in ("accuracy", "balanced_accuracy"))
+    if not over_folds:
+        head, rows = head[:-2], [row[:-2] for row in rows]
+    folds = " Over folds: the corrected resampled t test (Nadeau and Bengio, 2003)." if over_folds else ""
     note = (
-        f"Pooled differences. {interval_note(found)} McNemar's exact test assumes independent faces. Over folds: the "
-        "corrected resampled t test (Nadeau and Bengio, 2003). p-values are corrected for the number of pairs (Holm)."
+        f"Pooled differences. {interval_note(found)} McNemar's exact test assumes independent faces.{folds} p-values "
+        "are corrected for the number of pairs (Holm)."
     )
     tables = [ResultTable("Differences between runs", head, tuple(rows), note)] if rows else []
     rows = [

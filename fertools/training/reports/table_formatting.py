@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -26,28 +27,46 @@ class ResultTable:
     note: str = ""
 
 
-def format_table(result_table: ResultTable, form: TableFormat) -> str:
-    """Return a table as text, Markdown or LaTeX, without a final line break."""
+def format_table(result_table: ResultTable, form: TableFormat, width: int | None = None) -> str:
+    """Return a table as text, Markdown or LaTeX, without a final line break.
+
+    Args:
+        result_table: the table.
+        form: format of the result.
+        width: columns of the terminal, for text: the columns of a wider table stand in several blocks, one below the
+            other, and the note is wrapped. None for any width.
+    """
     if form == "latex":
         return _latex(result_table)
-    return _markdown(result_table) if form == "markdown" else _text(result_table)
+    return _markdown(result_table) if form == "markdown" else _text(result_table, width)
 
 
-def _text(result_table: ResultTable) -> str:
+def _text(result_table: ResultTable, width: int | None) -> str:
     lines = [result_table.head, *result_table.rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(result_table.head))]
-    body = ["  ".join(_placed(cell, width, index) for index, (cell, width) in _cells(line, widths)) for line in lines]
-    return "\n".join(
-        [result_table.title, *(line.rstrip() for line in body), *([result_table.note] if result_table.note else [])]
-    )
+    body: list[str] = []
+    for block in _blocks(widths, width):
+        body += [""] * bool(body)
+        body += [
+            "  ".join(line[index].rjust(widths[index]) if index else line[0].ljust(widths[0]) for index in block)
+            for line in lines
+        ]
+    note = textwrap.wrap(result_table.note, width) if width else [result_table.note]
+    return "\n".join([result_table.title, *(line.rstrip() for line in body), *(note if result_table.note else [])])
 
 
-def _cells(line: Sequence[str], widths: Sequence[int]) -> list[tuple[int, tuple[str, int]]]:
-    return list(enumerate(zip(line, widths, strict=True)))
-
-
-def _placed(cell: str, width: int, index: int) -> str:
-    return cell.rjust(width) if index else cell.ljust(width)
+def _blocks(widths: Sequence[int], width: int | None) -> list[list[int]]:
+    """Return the columns of each block: the first column, and as many of the others as fit."""
+    if width is None:
+        return [list(range(len(widths)))]
+    blocks, used = [[0]], widths[0]
+    for index, wanted in enumerate(widths[1:], 1):
+        if used + 2 + wanted > width and len(blocks[-1]) > 1:
+            blocks.append([0])
+            used = widths[0]
+        blocks[-1].append(index)
+        used += 2 + wanted
+    return blocks
 
 
 def _markdown(result_table: ResultTable) -> str:

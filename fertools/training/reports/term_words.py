@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fertools.training.systems.entry import SystemEntry
-from fertools.training.systems.registry import list_systems
+from fertools.training.systems.registry import registered_systems
 
 VALIDATION_TERMS = {
     "val/uar_and_ccc": "Mean of UAR and CCC on the validation subjects.",
@@ -28,7 +28,7 @@ def find_entry(record: Mapping[str, Any]) -> SystemEntry:
         record: of the run, with `system` and `source`.
     """
     bare = SystemEntry(record["system"], record.get("source", ""), recipe="", system="")
-    return list_systems().get(record["system"], bare)
+    return registered_systems().get(record["system"], bare)
 
 
 def describe_terms(system: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -114,13 +114,23 @@ def find_known_people(tested: pa.Table, ancestors: Sequence[Ancestor]) -> list[s
         tested: rows of the test faces, with `subject_id` and `face_id`.
         ancestors: ancestors of the run.
     """
-    names = _names(tested)
-    found = ((ancestor, sorted({names[person] for person in names.keys() & ancestor.people})) for ancestor in ancestors)
+    found = ((ancestor, name_learned(tested, ancestor.people)) for ancestor in ancestors)
     return [
-        f"{ancestor.words} learned from {_count(known)} held out here ({_listed(known)})"
+        f"{ancestor.words} learned from {count_people(known)} held out here ({list_people(known)})"
         for ancestor, known in found
         if known
     ]
+
+
+def name_learned(tested: pa.Table, people: Collection[str]) -> list[str]:
+    """Return what messages call the people of test faces who are among others, in alphabetical order.
+
+    Args:
+        tested: rows of the test faces, with `subject_id` and `face_id`.
+        people: digests of people, as in `Lineage.people`.
+    """
+    names = _names(tested)
+    return sorted({name for person, name in names.items() if person in people})
 
 
 def find_trained(validating: pa.Table, ancestors: Sequence[Ancestor]) -> list[str]:
@@ -137,7 +147,7 @@ def find_trained(validating: pa.Table, ancestors: Sequence[Ancestor]) -> list[st
         if ancestor.role != "judge"
     )
     return [
-        f"{ancestor.words} was trained on {_count(known)} kept for validation here ({_listed(known)})"
+        f"{ancestor.words} was trained on {count_people(known)} kept for validation here ({list_people(known)})"
         for ancestor, known in found
         if known
     ]
@@ -149,11 +159,13 @@ def _names(rows: pa.Table) -> dict[str, str]:
     return {digest_person(subject, face): subject or f"face {face}" for subject, face in pairs}
 
 
-def _count(people: Sequence[str]) -> str:
+def count_people(people: Sequence[str]) -> str:
+    """Return the number of people as text."""
     return "1 person" if len(people) == 1 else f"{len(people)} people"
 
 
-def _listed(people: Sequence[str]) -> str:
+def list_people(people: Sequence[str]) -> str:
+    """Return the first few names, and whether there are others."""
     return ", ".join(people[:_NAMED]) + (" and others" if len(people) > _NAMED else "")
 
 

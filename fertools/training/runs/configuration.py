@@ -5,6 +5,7 @@ torch is imported only after the recipe was checked, so that a typing error is r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,20 @@ def configure_run(
     resolved = resolve_recipe(system, kind, preset, overrides, workspace) if preset is not None else None
     name = choose_device(device)
     if resolved is None:
-        small = name == "cpu" and CPU_PRESET in describe_presets(system, workspace)
-        chosen = CPU_PRESET if small else GPU_PRESET
+        chosen = default_preset(describe_presets(system, workspace), name)
         resolved = resolve_recipe(system, kind, chosen, overrides, workspace)
     return RunConfiguration(resolved, name)
+
+
+def default_preset(presets: Collection[str], device: str) -> str:
+    """Return the preset that suits a device.
+
+    Args:
+        presets: names of the presets of a system.
+        device: name of the device for torch.
+
+    Example:
+        >>> default_preset(["paper", "recommended", "cpu"], "cpu")
+        'cpu'
+    """
+    return CPU_PRESET if device == "cpu" and CPU_PRESET in presets else GPU_PRESET

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fertools.training.data.faces import Faces, Side
-from fertools.training.data.selection import Selection
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe, Resolved
 from fertools.training.runs.provenance import code_state, device_name, versions
 from fertools.training.systems.registry import find_system
+
+if TYPE_CHECKING:
+    # It imports torch, and whoever reads a record needs none.
+    from fertools.training.data.selection import Selection
 
 Record = dict[str, Any]
 """The content of `run.json`."""

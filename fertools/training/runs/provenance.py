@@ -9,8 +9,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import torch
-
 _PACKAGES = ("torch", "accelerate", "numpy", "opencv-python", "pyarrow", "safetensors")
 _OPTIONAL = ("scikit-learn", "scikit-image", "timm")
 """Recorded if they are installed."""
@@ -43,6 +41,9 @@ def code_state() -> str | None:
 
 def device_name(device: str) -> str:
     """Return the product name of a torch device, such as `NVIDIA H100` or the name of the processor."""
+    # Reading the record of a run imports this module, and needs no torch.
+    import torch
+
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     if device == "mps":

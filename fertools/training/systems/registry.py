@@ -23,7 +23,7 @@ BUILT_IN = {
 _OURS = {name: EntryPoint(name, value, GROUP) for name, value in BUILT_IN.items()}
 
 
-def list_systems() -> dict[str, SystemEntry]:
+def registered_systems() -> dict[str, SystemEntry]:
     """Return all systems by name, ours first.
 
     Raises:

@@ -12,7 +12,7 @@ import pytest
 from fertools.core.errors import RecipeError
 from fertools.training.recipes.recipe import ORIGINS, Resolved
 from fertools.training.recipes.resolve import check_overrides, describe_presets, resolve_recipe
-from fertools.training.systems.registry import find_system, list_systems
+from fertools.training.systems.registry import find_system, registered_systems
 from fertools.training.systems.stargan.recipe import StarganRecipe
 
 
@@ -114,7 +114,7 @@ def test_unknown_preset_and_system_name_the_nearest() -> None:
 
 
 def test_registry_leads_to_classes() -> None:
-    for entry in list_systems().values():
+    for entry in registered_systems().values():
         assert entry.recipe_class().__name__ == entry.recipe.partition(":")[2]
         assert entry.system_class().__name__ == entry.system.partition(":")[2]
 

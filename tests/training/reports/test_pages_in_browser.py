@@ -11,9 +11,11 @@ from playwright.sync_api import Browser, Page
 
 from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.jobs.train import train
+from fertools.training.reports.comparison_report import render_comparison
 from fertools.training.reports.report import render_experiment, render_predictions
 from tests.training.blobs import write_blobs
 from tests.training.guesses import invent
+from tests.training.reports.test_comparison_report import invented_comparison
 from tests.training.reports.test_prediction_sections import invented_evaluation
 
 OPEN_ALL = "document.querySelectorAll('details').forEach(part => part.open = true)"
@@ -33,12 +35,14 @@ CONTRASTS = """() => {
 """The contrast of every piece of text with the paper, by WCAG 2."""
 
 
-@pytest.fixture(scope="module", params=["experiment", "predictions", "run"])
+@pytest.fixture(scope="module", params=["experiment", "comparison", "predictions", "run"])
 def page_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a page with every table and picture, one of them of a long name without a blank in it."""
     path = tmp_path_factory.mktemp("page") / "report.html"
     if request.param == "experiment":
         path.write_text(render_experiment(invented_evaluation()), encoding="utf-8")
+    elif request.param == "comparison":
+        path.write_text(render_comparison(invented_comparison()), encoding="utf-8")
     elif request.param == "run":
         workspace = write_blobs(tmp_path_factory.mktemp("blobs"))
         options = ("val_share=0.3", "task=emotion+va")

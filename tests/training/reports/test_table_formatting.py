@@ -35,3 +35,21 @@ def test_a_table_without_a_note_ends_with_its_last_row() -> None:
     bare = ResultTable("T", ("", "n"), (("a", "1"),))
     assert format_table(bare, "text").endswith("a  1")
     assert format_table(bare, "markdown").endswith("| a | 1 |")
+
+
+def test_a_table_wider_than_the_terminal_stands_in_blocks_below_each_other() -> None:
+    wide = ResultTable("Title", ("", "one", "two", "three"), (("a", "1", "2", "3"),), "a note of several words")
+    assert format_table(wide, "text", 12).splitlines() == [
+        "Title",
+        "   one  two",
+        "a    1    2",
+        "",
+        "   three",
+        "a      3",
+        "a note of",
+        "several",
+        "words",
+    ]
+    assert format_table(wide, "text", 100) == format_table(wide, "text")
+    narrow = format_table(wide, "text", 4).splitlines()
+    assert [line for line in narrow if line.startswith("a  ")] == ["a    1", "a    2", "a      3"]

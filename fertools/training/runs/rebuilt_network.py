@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fertools.core.errors import InputError, RecipeError
 from fertools.core.explain import reading
-from fertools.inference.pictures import Rgb
+from fertools.training.data.faces import Pixels
 from fertools.training.recipes.recipe import EngineRecipe, Recipe, Resolved
 from fertools.training.runs.artefact import ModelInfo
 from fertools.training.systems.base import System, Translation
@@ -42,10 +42,14 @@ class Network(Protocol):
     def targets(self) -> tuple[str, ...]:
         """Names of its translation targets; empty if it does not translate."""
 
-    def predict(self, crops: Rgb) -> tuple[Floats, Floats]:
+    @property
+    def modality(self) -> str:
+        """Modality of the faces that it predicts; empty if it predicts none."""
+
+    def predict(self, crops: Pixels) -> tuple[Floats, Floats]:
         """Return N x C probabilities and N x 2 (valence, arousal), or N x 0 each, of N x S x S x 3 crops."""
 
-    def translate(self, crops: Rgb, target: str) -> Rgb:
+    def translate(self, crops: Pixels, target: str) -> Pixels:
         """Return N x S x S x 3 crops translated to one of `targets`."""
 
 
@@ -60,6 +64,7 @@ class _Torch:
         classes: see `Network`.
         predicts_va: see `Network`.
         ways: translations by the names of their targets.
+        modality: see `Network`.
     """
 
     system: System
@@ -68,23 +73,24 @@ class _Torch:
     classes: tuple[str, ...]
     predicts_va: bool
     ways: dict[str, Translation]
+    modality: str
 
     @property
     def targets(self) -> tuple[str, ...]:
         return tuple(self.ways)
 
     @torch.no_grad()
-    def predict(self, crops: Rgb) -> tuple[Floats, Floats]:
+    def predict(self, crops: Pixels) -> tuple[Floats, Floats]:
         logits, points = predicting(self.system).predict(self.network, self._scaled(crops))
         return _array(logits.float().softmax(dim=1)), _array(points.float())
 
     @torch.no_grad()
-    def translate(self, crops: Rgb, target: str) -> Rgb:
+    def translate(self, crops: Pixels, target: str) -> Pixels:
         images = translating(self.system).translate(self.network, self._scaled(crops), self.ways[target])
         coded = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
         return np.asarray(coded.permute(0, 2, 3, 1).cpu().numpy())
 
-    def _scaled(self, crops: Rgb) -> Tensor:
+    def _scaled(self, crops: Pixels) -> Tensor:
         coded = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
         return coded.permute(0, 3, 1, 2).contiguous().float().div_(127.5).sub_(1)
 
@@ -96,20 +102,22 @@ class _Fitted:
     Attributes:
         system: the fitted system.
         classes: see `Network`.
+        modality: see `Network`.
         predicts_va: see `Network`.
         targets: see `Network`.
     """
 
     system: FittedSystem
     classes: tuple[str, ...]
+    modality: str
     predicts_va: bool = False
     targets: tuple[str, ...] = ()
 
-    def predict(self, crops: Rgb) -> tuple[Floats, Floats]:
+    def predict(self, crops: Pixels) -> tuple[Floats, Floats]:
         shares = self.system.probabilities(self.system.describe(crops))
         return shares, np.empty((len(shares), 0), np.float32)
 
-    def translate(self, crops: Rgb, target: str) -> Rgb:
+    def translate(self, crops: Pixels, target: str) -> Pixels:
         # There are no targets, so this is none of them.
         raise KeyError(target)
 
@@ -141,22 +149,33 @@ def build_network(info: ModelInfo, state: dict[str, Tensor], device: str, where:
         if not isinstance(recipe, EngineRecipe):
             fitted = build_fitted(resolved)
             fitted.restore({name: value.numpy() for name, value in state.items()})
-            return _Fitted(fitted, info.classes)
+            return _Fitted(fitted, info.classes, recipe.domains[0].modality)
         system = build_system(resolved)
         network = system.networks[info.network]
         network.load_state_dict(state)
         network.to(device).eval()
-    told = [entry.network for entry in (system.prediction, *system.further_predictions) if entry is not None]
-    predicts = info.network in told
+    told = [entry for entry in (system.prediction, *system.further_predictions) if entry is not None]
+    domains = [entry.domain for entry in told if entry.network == info.network]
     ways = system.translations(torch.tensor(info.prototypes))
     return _Torch(
         system=system,
         network=network,
         device=device,
-        classes=info.classes if predicts and recipe.predicts_emotion else (),
-        predicts_va=predicts and recipe.predicts_va,
+        classes=info.classes if domains and recipe.predicts_emotion else (),
+        predicts_va=bool(domains) and recipe.predicts_va,
         ways={way.name: way for way in ways if way.network == info.network},
+        modality=next((domain.modality for domain in recipe.domains if domain.name in domains), ""),
     )
+
+
+def main_network(resolved: Resolved[Recipe]) -> str | None:
+    """Return the name of the network that predicts for a system; None if the system does not predict.
+
+    Args:
+        resolved: recipe of a system with the engine.
+    """
+    prediction = build_system(resolved).prediction
+    return None if prediction is None else prediction.network
 
 
 def _array(values: Tensor) -> Floats:
