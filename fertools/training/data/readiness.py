@@ -131,7 +131,8 @@ def find_data(workspace: Workspace, kept: pa.Table | None, recipe: Recipe) -> Da
     """
     found = [_find_domain(workspace, kept, recipe, domain) for domain in recipe.domains]
     known = [rows for _, rows in found if rows is not None]
-    pairs = _count_pairs(known) if recipe.domain_pairing == "capture" else None
+    pairings = [domain.pairing or recipe.domain_pairing for domain in recipe.domains]
+    pairs = _count_pairs(known) if "capture" in pairings[1:] else None
     gap = None
     if kept is not None and all(domain.gap is None for domain, _ in found):
         gap = _find_common_gap(workspace, kept, recipe, known, pairs)
@@ -143,6 +144,7 @@ def _find_domain(
 ) -> tuple[DomainData, _Rows | None]:
     needs = ("an expression",) * domain.needs_emotion + ("valence and arousal",) * domain.needs_va
     named = f"{domain.modality} faces" + (f" of the dataset {domain.dataset}" if domain.dataset else "")
+    named += f" of the character {domain.character}" if domain.character else ""
 
     def state(table: pa.Table | None, labelled: pa.Table | None, missing: str, remedy: str) -> DomainData:
         people = pc.count_distinct(labelled["subject_id"]).as_py() if labelled is not None else 0
@@ -165,7 +167,10 @@ def _find_domain(
         table = rows_with_split(workspace, labelled)
     except InputError:
         return state(rows, labelled, f"labelled {named} that are not split", calls.SPLIT_ANEW), None
-    part = _Rows(table, _held_out(table, recipe))
+    # A character is nobody, so all of its faces are trained on.
+    part = _Rows(table, np.zeros(len(table), bool) if domain.character else _held_out(table, recipe))
+    if domain.character:
+        return state(rows, table, "", ""), part
     for lacking, side in ((not part.held_out.any(), "held-out"), (part.held_out.all(), "training")):
         if lacking:
             folds = ", ".join(map(str, recipe.test_folds))
@@ -182,8 +187,9 @@ def _find_domain(
 
 def _keep_domain(kept: pa.Table, domain: Domain) -> pa.Table:
     wanted = pc.equal(kept["modality"], domain.modality)
-    if domain.dataset:
-        wanted = pc.and_(wanted, pc.fill_null(pc.equal(kept["dataset"], domain.dataset), False))
+    for column, name in (("dataset", domain.dataset), ("subject_id", domain.character)):
+        if name:
+            wanted = pc.and_(wanted, pc.fill_null(pc.equal(kept[column], name), False))
     return nested.keep(kept, wanted)
 
 
@@ -213,7 +219,7 @@ def _find_common_gap(
 ) -> Gap | None:
     if pairs == 0:
         return Gap("no pairs of one moment (pair_id)", _ADD_PAIRS)
-    if recipe.domain_pairing == "label":
+    if any((domain.pairing or recipe.domain_pairing) == "label" for domain in recipe.domains[1:]):
         shown = [rows.column("emotion", held_out=False) for rows in known]
         everything = set.union(*shown)
         if missing := sorted(name for name in everything if not all(name in kinds for kinds in shown)):
