@@ -162,7 +162,7 @@ def intervals_over_people(repeats: Sequence[Predictions]) -> dict[str, Any]:
     classes = len(repeats[0].classes)
     known = [run.labels() >= 0 for run in repeats]
     people = [np.array(run.groups())[rows] for run, rows in zip(repeats, known, strict=True)]
-    codes = np.split(np.unique(np.concatenate(people), return_inverse=True)[1], np.cumsum([*map(len, people)])[:-1])
+    codes = np.unique(np.concatenate(people), return_inverse=True)[1]
     cells = []
     for number, (run, rows) in enumerate(zip(repeats, known, strict=True)):
         labels, probabilities = run.labels()[rows], run.probabilities()[rows]
@@ -180,7 +180,7 @@ def intervals_over_people(repeats: Sequence[Predictions]) -> dict[str, Any]:
         faces = confusion.sum(axis=(1, 2))[:, None]
         return np.concatenate([*values, sums[:, classes * classes :] / faces, decisions.recall(confusion)], axis=1)
 
-    sums = group_sums(np.concatenate(codes), np.concatenate(cells))
+    sums = group_sums(codes, np.concatenate(cells))
     names = [*_DECISIONS, "nll", "brier"]
     scales: list[Scale] = ["share" for _ in _DECISIONS]
     scales += ["positive", "positive"]
