@@ -89,8 +89,8 @@ class IngestOptions:
         landmarks: table of five points per crop (see `fertools.sources.points`), which aligns the crops.
         centre: centre of the square of a crop without landmarks, as shares of width and height; None for the middle.
         grey_range: stored values of grey pictures and videos of more than 8 bits that become black and white;
-            `GreyRange()` takes those of each picture or frame. None takes all 16 bits, and refuses thermal sources of
-            more than 8 bits.
+            `GreyRange()` takes those of each picture or frame. None takes the full range of their pixels,
+            and refuses thermal sources of more than 8 bits.
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: source of the subject; see `fertools.sources.naming.NamingRules`.
         emotion_from: source of the emotion; see `fertools.sources.naming.NamingRules`.

@@ -46,7 +46,7 @@ class AnimationReader(FrameReader):
                     if self.sampling.is_over(index, time_s):
                         return
                     if sampler.wants(index, time_s):
-                        yield Frame(index, float(time_s), to_rgb(picture, self.path))
+                        yield Frame(index, float(time_s), to_rgb(picture, self.path, self.grey_range))
         except InputError:
             raise
         except Exception as error:  # Pillow raises almost any error for damaged files

@@ -101,16 +101,14 @@ class Faces:
 
     def keep(self, chosen: NDArray[np.bool_]) -> Faces:
         """Return the faces where an N boolean mask is True."""
-        return Faces(
-            nested.keep(self.table, chosen),
-            self.held_out[chosen],
-            self.validating[chosen],
-            self.classes,
-            self.emotions[chosen],
-            self.valence_arousal[chosen],
-            self.soft_labels[chosen],
-            self.trains_on_test,
-            self.real_copies,
+        return dataclasses.replace(
+            self,
+            table=nested.keep(self.table, chosen),
+            held_out=self.held_out[chosen],
+            validating=self.validating[chosen],
+            emotions=self.emotions[chosen],
+            valence_arousal=self.valence_arousal[chosen],
+            soft_labels=self.soft_labels[chosen],
         )
 
     def only(self, classes: tuple[str, ...]) -> Faces:

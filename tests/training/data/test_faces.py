@@ -264,3 +264,17 @@ def test_examples_are_of_many_people_and_expressions(tmp_path: Path) -> None:
     assert len(set(faces.emotions[chosen].tolist())) == 6
     np.testing.assert_array_equal(pick_examples(faces, 6), chosen)
     assert sorted(pick_examples(faces, 99).tolist()) == sorted(faces.rows("test").tolist())
+
+
+def test_all_folds_know_the_rows_that_they_were_taken_from(tmp_path: Path) -> None:
+    rows = blob_rows()
+
+    def source(folder: str, fold: int) -> str:
+        faces = select(write_blobs(tmp_path / folder, rows), test_folds=[fold], val_share=0.3)
+        return faces.keep(np.arange(len(faces.table)) > 0).source
+
+    before = source("a", 0)
+    assert before
+    assert source("b", 1) == before
+    rows[0]["weight"] = 0.5
+    assert source("c", 0) != before
