@@ -29,6 +29,7 @@ class TwoDomains(Recipe):
 
     image_size: int = 16
     test_folds: tuple[int, ...] = (0,)
+    split_seed: int = 0
     seed: int = 0
     val_share: float = 0.0
     taken: tuple[Domain, ...] = (VISIBLE, THERMAL)
@@ -150,3 +151,16 @@ def test_the_fingerprint_depends_on_every_domain(tmp_path: Path) -> None:
     domains: Mapping[str, Faces] = select_domains(write_blobs(tmp_path, rows), TwoDomains()).domains
     swapped = Selection(dict(zip(domains, reversed(list(domains.values())), strict=True)))
     assert swapped.fingerprint() != Selection(domains).fingerprint()
+
+
+def test_a_domain_that_only_tests_has_no_training_faces_and_still_no_shared_people(tmp_path: Path) -> None:
+    wild = dataclasses.replace(THERMAL, name="wild", tested_only=True)
+    workspace = write_blobs(tmp_path, blob_rows(3) + thermal_rows(3))
+    selection = select_domains(workspace, TwoDomains(taken=(VISIBLE, wild), val_share=0.4))
+    faces = selection.domains["wild"]
+    assert [len(faces.rows(side)) for side in ("train", "val", "test")] == [0, 0, 7]
+    assert selection.counts()["wild"] == 0
+    moved = [row | {"fold": (row["fold"] + 1) % 3} for row in thermal_rows(3)]
+    write_blobs(tmp_path, blob_rows(3) + moved)
+    with pytest.raises(CheckFailed, match="leaks between training and held-out faces"):
+        select_domains(workspace, TwoDomains(taken=(VISIBLE, wild)))

@@ -21,6 +21,7 @@ SMALL = {
     "classifier": ("image_size=32",),
     "unpaired": ("width=0.0625",),
     "et-cyclegan": ("conv_dim=2", "discriminator_layers=2", "face_net=vgg16-imagenet"),
+    "cycleat": ("batch_size=4", "gan_batch=2", "norms=frozen", "start=teacher"),
     "cyclegan": ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_size=16"),
 }
 
@@ -97,6 +98,8 @@ def watch(monkeypatch: pytest.MonkeyPatch, name: str, *overrides: str) -> list[s
         ("unpaired", ("thermal_classes=happiness,sadness", "label_align=sorted")),
         ("unpaired", ("paired=pan", "unpaired_unit=off")),
         ("et-cyclegan", ()),
+        ("cycleat", ()),
+        ("cycleat", ("stage2_trains=classifier", "at_form=reference", "at_teacher_input=generated")),
         ("et-cyclegan", ("pairing=cycle", "weights=literal", "reduction=sum")),
     ],
 )

@@ -138,7 +138,7 @@ class CycleatRecipe(TwoWayRecipe):
 
     @property
     def cycle_weight(self) -> float:
-        """The weight of the cycle loss, which is a mean over the numbers of a face; a sum has so many times more."""
+        """The weight of the cycle loss, a mean over the numbers of a face. For a sum, it is times their number."""
         return self.lambda_cycle * (3 * self.image_size**2 if self.reduction == "sum" else 1)
 
     @property
