@@ -13,12 +13,13 @@ Bootstrap" (1993), sections 11.2 and 12.5. `tests/statistics/test_jackknife.py` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fertools.statistics.intervals import LEVEL, ConfidenceInterval, t_quantile
+from fertools.statistics.sums import group_sums
 
 FEWEST_GROUPS = 5
 """With fewer groups there is no interval, because their spread is too uncertain."""
@@ -80,6 +81,32 @@ def jackknife_intervals(
         ends = _ends(value[column], left_out, kind, t_quantile(count - 1, level))
         found.append(ConfidenceInterval(*ends, count))
     return found
+
+
+def mean_intervals(
+    repeats: Sequence[tuple[NDArray[Any], Floats]], statistic: Statistic, scales: Sequence[Scale]
+) -> list[ConfidenceInterval | None]:
+    """Return confidence intervals of the means of K measures over repeats, such as trainings with other seeds.
+
+    A subject is one group in all repeats, so that leaving it out leaves it out of each. With the sums of all repeats
+    in one, the interval would be that of the measures of all faces together, which are other numbers.
+
+    Args:
+        repeats: for each repeat the names of N groups and N x M numbers to be summed. One repeat is fine.
+        statistic: maps R x M sums of one repeat to R x K measures.
+        scales: as in `jackknife_intervals`.
+    """
+    codes = np.unique(np.concatenate([groups for groups, _ in repeats]), return_inverse=True)[1]
+    width = repeats[0][1].shape[1]
+    cells = [
+        np.pad(values, ((0, 0), (number * width, (len(repeats) - number - 1) * width)))
+        for number, (_, values) in enumerate(repeats)
+    ]
+
+    def mean(sums: Floats) -> Floats:
+        return np.asarray(np.mean([statistic(part) for part in np.split(sums, len(repeats), axis=1)], axis=0))
+
+    return jackknife_intervals(group_sums(codes, np.concatenate(cells)), mean, scales)
 
 
 def _ends(value: float, left_out: Floats, kind: Scale, factor: float) -> tuple[float, float]:

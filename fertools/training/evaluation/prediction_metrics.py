@@ -27,7 +27,7 @@ from fertools.statistics.calibration import (
 )
 from fertools.statistics.concordance import AGREEMENT_SCALES, agreement_of, agreement_terms
 from fertools.statistics.intervals import interval_as_json, mean_over_folds
-from fertools.statistics.jackknife import Scale, jackknife_intervals
+from fertools.statistics.jackknife import Scale, jackknife_intervals, mean_intervals
 from fertools.statistics.roc import area, macro_curve, micro_curve, one_against_rest, thinned
 from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.breakdowns import break_down, by_subject
@@ -159,32 +159,25 @@ def intervals_over_people(repeats: Sequence[Predictions]) -> dict[str, Any]:
         `measures`, the interval of each metric by name; and `recall`, that of each class.
     """
     classes = len(repeats[0].classes)
-    known = [run.labels() >= 0 for run in repeats]
-    people = [np.array(run.groups())[rows] for run, rows in zip(repeats, known, strict=True)]
-    codes = np.unique(np.concatenate(people), return_inverse=True)[1]
-    cells = []
-    for number, (run, rows) in enumerate(zip(repeats, known, strict=True)):
-        labels, probabilities = run.labels()[rows], run.probabilities()[rows]
+    parts = []
+    for run in repeats:
+        known = run.labels() >= 0
+        labels, probabilities = run.labels()[known], run.probabilities()[known]
         counts = np.eye(classes * classes)[labels * classes + probabilities.argmax(axis=1)]
         losses = np.stack([log_losses(labels, probabilities), brier_losses(labels, probabilities)], axis=1)
-        own = np.concatenate([counts, losses], axis=1)
-        cells.append(np.pad(own, ((0, 0), (number * own.shape[1], (len(repeats) - number - 1) * own.shape[1]))))
+        parts.append((np.array(run.groups())[known], np.concatenate([counts, losses], axis=1)))
 
     def statistic(sums: Floats) -> Floats:
-        return np.asarray(np.mean([each(part) for part in np.split(sums, len(repeats), axis=1)], axis=0))
-
-    def each(sums: Floats) -> Floats:
         confusion = sums[:, : classes * classes].reshape(-1, classes, classes)
         values = [measure(confusion)[:, None] for measure in DECISIONS.values()]
         faces = confusion.sum(axis=(1, 2))[:, None]
         return np.concatenate([*values, sums[:, classes * classes :] / faces, decisions.recall(confusion)], axis=1)
 
-    sums = group_sums(codes, np.concatenate(cells))
     names = [*DECISIONS, "nll", "brier"]
     scales: list[Scale] = ["share" for _ in DECISIONS]
     scales += ["positive", "positive"]
     scales += ["share" for _ in range(classes)]
-    ends = [interval_as_json(found) for found in jackknife_intervals(sums, statistic, scales)]
+    ends = [interval_as_json(found) for found in mean_intervals(parts, statistic, scales)]
     return {"measures": dict(zip(names, ends, strict=False)), "recall": ends[len(names) :]}
 
 

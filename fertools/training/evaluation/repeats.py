@@ -24,6 +24,7 @@ from fertools.training.evaluation.prediction_metrics import (
     intervals_over_people,
 )
 from fertools.training.evaluation.predictions import Predictions
+from fertools.training.evaluation.sequence_votes import intervals_of_votes
 
 
 def score_repeats(repeats: Sequence[Predictions]) -> Metrics:
@@ -75,8 +76,10 @@ def score_repeats(repeats: Sequence[Predictions]) -> Metrics:
             lines = [scores["by_fold"][number] for scores in each]
             part["sequences"] = round(float(np.mean([line["sequences"] for line in lines])))
             part["measures"] = {name: _mean([line["measures"][name] for line in lines]) for name in part["measures"]}
+        over_people = intervals_of_votes(repeats)
         for name, entry in voted["measures"].items():
             entry["pooled"] = _mean([scores["measures"][name]["pooled"] for scores in each])
+            entry["people"] = over_people[name]
             entry["folds"] = interval_over_folds(part["measures"][name] for part in voted["by_fold"])
     for axis, entry in together.get("valence_arousal", {}).items():
         each = [scores["valence_arousal"][axis] for scores in alone]

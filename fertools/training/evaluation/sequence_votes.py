@@ -6,8 +6,9 @@ classes, the one with the highest mean probability wins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from fertools.statistics import classification as decisions
 from fertools.statistics.intervals import interval_as_json, mean_over_folds
-from fertools.statistics.jackknife import jackknife_intervals
+from fertools.statistics.jackknife import mean_intervals
 from fertools.statistics.sums import group_sums
 from fertools.training.evaluation.predictions import Predictions
 
@@ -59,6 +60,64 @@ def sequence_metrics(predictions: Predictions) -> dict[str, Any] | None:
         `sequences`, their number; `frames`, the number of their frames; `mixed`, the number of sequences whose frames
         have several labels, which are left out; `measures`, as `compute_metrics` has them for faces; and `by_fold`.
     """
+    if (voted := _vote_of(predictions)) is None:
+        return None
+    people = intervals_of_votes([predictions])
+    cells = voted.cells
+    pooled = _measures(cells.sum(axis=0, keepdims=True))[0]
+    by_fold = []
+    for fold in np.unique(voted.folds).tolist():
+        inside = voted.folds == fold
+        values = _measures(cells[inside].sum(axis=0, keepdims=True))[0]
+        measures: dict[str, float | None] = dict(zip(DECISIONS, values.tolist(), strict=True))
+        if len(np.unique(voted.labels[inside])) == 1:
+            # Macro F1 compares classes, and there is only one.
+            measures["macro_f1"] = None
+        by_fold.append({"fold": fold, "sequences": int(inside.sum()), "measures": measures})
+    measured = {}
+    for index, name in enumerate(DECISIONS):
+        each = [part["measures"][name] for part in by_fold]
+        found = mean_over_folds([float("nan") if value is None else value for value in each])
+        measured[name] = {
+            "pooled": float(pooled[index]),
+            "people": people[name],
+            "folds": asdict(found) if found else None,
+        }
+    return {
+        "sequences": len(voted.labels),
+        "frames": voted.frames,
+        "mixed": voted.mixed,
+        "measures": measured,
+        "by_fold": by_fold,
+    }
+
+
+def intervals_of_votes(repeats: Sequence[Predictions]) -> dict[str, Any]:
+    """Return the intervals over people of the metrics of votes, by the name of the metric.
+
+    Args:
+        repeats: predictions of one run; or of several repeats, for the interval of the mean over them. Each has
+            sequences with one label.
+    """
+    votes = [voted for run in repeats if (voted := _vote_of(run)) is not None]
+    ends = mean_intervals([(voted.people, voted.cells) for voted in votes], _measures, ["share"] * len(DECISIONS))
+    return {name: interval_as_json(found) for name, found in zip(DECISIONS, ends, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Vote:
+    """What the frames of S sequences decided."""
+
+    labels: Integers
+    folds: Integers
+    people: NDArray[Any]
+    cells: Floats
+    """S x C²: 1 in the cell of the confusion matrix."""
+    frames: int
+    mixed: int
+
+
+def _vote_of(predictions: Predictions) -> _Vote | None:
     names = np.array(predictions.table["sequence"].to_pylist(), object)
     chosen = np.flatnonzero((predictions.labels() >= 0) & (names != None))  # noqa: E711 - compares each element
     if not len(chosen):
@@ -70,47 +129,23 @@ def sequence_metrics(predictions: Predictions) -> dict[str, Any] | None:
     most[codes[order]] = labels[order]
     least[codes[order[::-1]]] = labels[order[::-1]]
     counts = np.bincount(codes)
-    if counts.max() < 2:
-        return None
     pure = least == most
-    if not pure.any():
+    if counts.max() < 2 or not pure.any():
         return None
     first = np.unique(codes, return_index=True)[1][pure]
     decided = vote(predictions.probabilities()[chosen], codes)[pure]
-    people = np.unique(np.array(predictions.groups())[chosen][first], return_inverse=True)[1]
-    return {
-        "sequences": int(pure.sum()),
-        "frames": int(counts[pure].sum()),
-        "mixed": int((~pure).sum()),
-        **_measured(labels[first], decided, predictions.folds()[chosen][first], people, len(predictions.classes)),
-    }
+    width = len(predictions.classes)
+    return _Vote(
+        labels=labels[first],
+        folds=predictions.folds()[chosen][first],
+        people=np.array(predictions.groups())[chosen][first],
+        cells=np.eye(width * width)[labels[first] * width + decided],
+        frames=int(counts[pure].sum()),
+        mixed=int((~pure).sum()),
+    )
 
 
-def _measured(labels: Integers, decided: Integers, folds: Integers, people: Integers, width: int) -> dict[str, Any]:
-    cells = np.eye(width * width)[labels * width + decided]
-
-    def statistic(sums: Floats) -> Floats:
-        confusion = sums.reshape(-1, width, width)
-        return np.stack([measure(confusion) for measure in DECISIONS.values()], axis=1)
-
-    pooled = statistic(cells.sum(axis=0, keepdims=True))[0]
-    ends = jackknife_intervals(group_sums(people, cells), statistic, ["share"] * len(DECISIONS))
-    by_fold = []
-    for fold in np.unique(folds).tolist():
-        inside = folds == fold
-        values = statistic(cells[inside].sum(axis=0, keepdims=True))[0]
-        measures: dict[str, float | None] = dict(zip(DECISIONS, values.tolist(), strict=True))
-        if len(np.unique(labels[inside])) == 1:
-            # Macro F1 compares classes, and there is only one.
-            measures["macro_f1"] = None
-        by_fold.append({"fold": fold, "sequences": int(inside.sum()), "measures": measures})
-    measured = {}
-    for index, name in enumerate(DECISIONS):
-        each = [part["measures"][name] for part in by_fold]
-        found = mean_over_folds([float("nan") if value is None else value for value in each])
-        measured[name] = {
-            "pooled": float(pooled[index]),
-            "people": interval_as_json(ends[index]),
-            "folds": asdict(found) if found else None,
-        }
-    return {"measures": measured, "by_fold": by_fold}
+def _measures(sums: Floats) -> Floats:
+    width = math.isqrt(sums.shape[1])
+    confusion = sums.reshape(-1, width, width)
+    return np.stack([measure(confusion) for measure in DECISIONS.values()], axis=1)
