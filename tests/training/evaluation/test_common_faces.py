@@ -10,7 +10,7 @@ from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.evaluation.common_faces import find_common_faces
 from fertools.training.evaluation.predictions import Predictions
-from tests.training.guesses import invent
+from tests.training.guesses import invent, with_column
 
 
 def part_of(run: Predictions, kept: np.ndarray) -> Predictions:
@@ -87,11 +87,8 @@ def test_other_classes_are_refused_or_scaled_to_the_common_ones_when_asked() -> 
 
 def test_faces_without_a_usable_label_count_for_nobody() -> None:
     first, second = invent(seed=1), invent(seed=2)
-    emotions = pa.array([None] * 5 + first.table["emotion"].to_pylist()[5:], pa.string())
-    unlabelled = [
-        Predictions(run.table.set_column(3, run.table.schema.field("emotion"), emotions), run.classes, run.trained)
-        for run in (first, second)
-    ]
+    emotions = [None] * 5 + first.table["emotion"].to_pylist()[5:]
+    unlabelled = [with_column(run, "emotion", emotions) for run in (first, second)]
     found = find_common_faces({"a": [unlabelled[0]], "b": [unlabelled[1]]})
     assert len(found.faces) == len(first.table) - 5
     assert dict(found.left_out) == {"a": 0, "b": 0}
@@ -100,8 +97,7 @@ def test_faces_without_a_usable_label_count_for_nobody() -> None:
 def test_another_label_of_a_face_is_named() -> None:
     first, second = invent(seed=1), invent(seed=2)
     emotions = ["anger" if name != "anger" else "fear" for name in second.table["emotion"].to_pylist()]
-    field = second.table.schema.field("emotion")
-    other = Predictions(second.table.set_column(3, field, pa.array(emotions)), second.classes, second.trained)
+    other = with_column(second, "emotion", emotions)
     with pytest.raises(InputError, match=f"the face {ids(first)[0]} has another emotion in a than in b"):
         find_common_faces({"a": [first], "b": [other]})
 

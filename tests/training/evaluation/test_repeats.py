@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from fertools.core.vocabulary import EMOTIONS
 from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.repeats import score_repeats
 from fertools.training.reports.result_tables import metric_tables, repeat_tables
-from tests.training.guesses import invent
+from tests.training.guesses import invent, preferring
 
 
 def test_one_seed_is_the_run_itself() -> None:
@@ -44,19 +44,7 @@ def test_a_person_counts_once_however_many_seeds() -> None:
 
 def test_an_interval_over_people_is_that_of_the_mean_over_seeds() -> None:
     """Seeds that err in different ways: the macro F1 of their pooled faces is not the mean of their macro F1."""
-    seeds = []
-    for preferred in range(3):
-        run = invent(seed=preferred)
-        names = [f"p_{name}" for name in run.classes]
-        table = run.table
-        for name in names:
-            share = 0.9 if name == names[preferred] else 0.1 / (len(names) - 1)
-            table = table.set_column(
-                table.column_names.index(name),
-                table.field(name),
-                pa.array([share] * len(table), table.field(name).type),
-            )
-        seeds.append(type(run)(table, run.classes, run.trained))
+    seeds = [preferring(invent(seed=number), emotion) for number, emotion in enumerate(EMOTIONS[:3])]
     found = score_repeats(seeds)["classification"]["measures"]["macro_f1"]
     alone = [compute_metrics(run)["classification"]["measures"]["macro_f1"] for run in seeds]
     assert found["pooled"] == pytest.approx(np.mean([entry["pooled"] for entry in alone]))

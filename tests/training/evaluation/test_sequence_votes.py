@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from fertools.core.vocabulary import EMOTIONS
 from fertools.training.evaluation.prediction_metrics import compute_metrics
 from fertools.training.evaluation.predictions import Predictions
 from fertools.training.evaluation.repeats import score_repeats
 from fertools.training.evaluation.sequence_votes import sequence_metrics, vote
 from fertools.training.reports.result_tables import metric_tables
-from tests.training.guesses import invent
+from tests.training.guesses import invent, preferring, with_column
 
 
 def with_sequences(run: Predictions, frames: int = 3) -> Predictions:
@@ -26,11 +26,6 @@ def with_sequences(run: Predictions, frames: int = 3) -> Predictions:
         names.append(f"{person} {label} {seen[person, label] // frames}")
         seen[person, label] += 1
     return with_column(run, "sequence", names)
-
-
-def with_column(run: Predictions, name: str, values: Sequence[str | None]) -> Predictions:
-    column = pa.array(values, pa.string())
-    return replace(run, table=run.table.set_column(run.table.column_names.index(name), name, column))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -95,3 +90,11 @@ def test_repeats_vote_each_on_its_own() -> None:
     for name, entry in found["measures"].items():
         assert entry["pooled"] == pytest.approx(np.mean([each["measures"][name]["pooled"] for each in alone]))
     assert found["measures"]["accuracy"]["people"]["groups"] == 12
+
+
+def test_an_interval_of_votes_is_that_of_the_mean_over_repeats() -> None:
+    """Repeats that err in different ways: the macro F1 of all their votes is not the mean of their macro F1."""
+    repeats = [with_sequences(preferring(invent(seed=number), emotion)) for number, emotion in enumerate(EMOTIONS[:3])]
+    found = score_repeats(repeats)["sequences"]["measures"]["macro_f1"]
+    assert found["people"]["low"] < found["pooled"] < found["people"]["high"]
+    assert found["people"]["groups"] == 12

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.training.experiments.audit import audit
+from fertools.training.experiments.audit import audit, list_recipes
 from fertools.training.experiments.definition import read_experiment
-from fertools.training.experiments.execution import find_folds
 from fertools.training.experiments.experiment_steps import SelectStep, TrainStep
-from fertools.training.experiments.graph import Task, list_tasks
+from fertools.training.experiments.graph import Task, find_folds, list_tasks
 from fertools.training.experiments.shared_classes import refuse_differing_classes
-from fertools.training.recipes.resolve import resolve_recipe
+from fertools.training.recipes.recipe import Recipe
 from fertools.training.systems.classifier.recipe import ClassifierRecipe
 from fertools.training.systems.cycleat.recipe import CycleatRecipe
 from tests.training.drawn_looks import write_drawn_looks
@@ -27,13 +27,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return write_drawn_looks(tmp_path_factory.mktemp("looks"))
 
 
-def recipes_of(tasks: list[Task], system: str) -> dict[str, ClassifierRecipe | CycleatRecipe]:
-    """Return the recipe of the first task of each training step of a system, by name of the step."""
-    kind = {"classifier": ClassifierRecipe, "cycleat": CycleatRecipe}[system]
-    found: dict[str, ClassifierRecipe | CycleatRecipe] = {}
+def recipes_of(workspace: Workspace, tasks: list[Task]) -> dict[str, Recipe]:
+    """Return the recipe of the first task of each training step, by name of the step."""
+    found: dict[str, Recipe] = {}
     for task in tasks:
-        if isinstance(task.step, TrainStep) and task.step.system == system and task.step.name not in found:
-            found[task.step.name] = resolve_recipe(system, kind, task.step.preset or "cpu", task.overrides).recipe
+        if isinstance(task.step, TrainStep) and task.step.name not in found:
+            (found[task.step.name],) = list_recipes(workspace, task, task.step)
     return found
 
 
@@ -43,15 +42,14 @@ def test_rows_differ_in_what_they_are_named_after_and_nothing_leaks(workspace: W
     tasks = list_tasks(workspace, experiment, folds)
     assert not audit(workspace, experiment, folds, tasks)
     refuse_differing_classes(workspace, tasks)
-    recipes = recipes_of(tasks, "classifier")
-    rows = {step.name: recipes[step.name] for step in experiment.tested}
+    recipes = recipes_of(workspace, tasks)
+    rows = {step.name: cast(ClassifierRecipe, recipes[step.name]) for step in experiment.tested}
     assert len(rows) == 12
     for recipe in rows.values():
-        assert isinstance(recipe, ClassifierRecipe)
         # Only held-out wild faces are tested, alike in every row.
         assert (recipe.dataset, recipe.test_crops, recipe.val_share) == ("wild", "ten", 0)
-    attends = {name for name, recipe in rows.items() if isinstance(recipe, ClassifierRecipe) and recipe.attends}
-    generated = {name for name, recipe in rows.items() if isinstance(recipe, ClassifierRecipe) and recipe.generated}
+    attends = {name for name, recipe in rows.items() if recipe.attends}
+    generated = {name for name, recipe in rows.items() if recipe.generated}
     assert set(rows) - attends == {"s2t", "fine-tune-deep", "fine-tune", "no-attention"}
     assert set(rows) - generated == {"s2t", "fine-tune-deep", "fine-tune", "attention"}
 
@@ -72,11 +70,8 @@ def test_every_preset_tests_f_s_untrained_and_shares_the_depth_of_f_t(preset: st
 
 def test_the_middle_size_starts_its_generator_from_a_network_like_the_teacher(workspace: Workspace) -> None:
     experiment = read_experiment("cycleat", preset="middle")
-    settings = {step.name: step.settings for step in experiment.steps.values() if isinstance(step, TrainStep)}
-    joint = resolve_recipe("cycleat", CycleatRecipe, "cpu", [f"{k}={v}" for k, v in settings["joint"].items()]).recipe
-    source = resolve_recipe(
-        "classifier", ClassifierRecipe, "cpu", [f"{k}={v}" for k, v in settings["source"].items()]
-    ).recipe
+    recipes = recipes_of(workspace, list_tasks(workspace, experiment, find_folds(workspace, experiment)))
+    joint, source = cast(CycleatRecipe, recipes["joint"]), cast(ClassifierRecipe, recipes["source"])
     assert joint.start == "teacher"
     assert (joint.network, joint.width) == (source.network, source.width)
     assert joint.image_size == source.image_size
