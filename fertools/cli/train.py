@@ -160,7 +160,8 @@ def _print_recipe(configuration: RunConfiguration, as_json: bool) -> None:
         }
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return
-    from fertools.training.recipes.recipe import ORIGINS, write_value
+    from fertools.training.recipes.recipe import ORIGINS
+    from fertools.training.recipes.values import write_value
 
     click.echo(f"{resolved.system}, preset {resolved.preset}, on {configuration.device}\n")
     values = {name: write_value(entry["value"]) for name, entry in record.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fertools.training.recipes.recipe import EngineRecipe, bounded
+from fertools.training.recipes.recipe import EngineRecipe
+from fertools.training.recipes.values import bounded
 
 
 @dataclass(frozen=True, kw_only=True)

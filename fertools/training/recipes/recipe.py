@@ -1,4 +1,4 @@
-"""Recipes: the settings of a system, each with its origin, and the check of values.
+"""Recipes: the settings of a system, each with its origin.
 
 `fertools.training.recipes.resolve` reads recipes from files.
 """
@@ -8,17 +8,16 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from fertools.core.errors import RecipeError
-from fertools.core.spelling import nearest
-from fertools.core.toml import shown
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Domain, Modality, Pairing
 from fertools.training.recipes.precisions import read_precisions
 from fertools.training.recipes.schedules import Schedule
+from fertools.training.recipes.values import LARGEST, bounded
 from fertools.training.recipes.view import View
 
 ORIGINS = {
@@ -31,21 +30,8 @@ ORIGINS = {
 }
 """Meaning of each origin tag."""
 
-
 TestCrops = Literal["one", "ten"]
 """What is predicted of a held-out face: the whole face once, or ten crops of it."""
-LARGEST = 2**63 - 1
-"""The largest whole number that a key may have: the largest int64."""
-
-
-def bounded(least: float | None = None, most: float | None = None) -> Any:
-    """Return a dataclass field for a number from `least` to `most`, inclusive.
-
-    Args:
-        least: smallest allowed value; None for no bound.
-        most: largest allowed value; None for no bound.
-    """
-    return field(metadata={"least": least, "most": most})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,65 +324,3 @@ class Resolved(Generic[R_co]):
 def _plain(value: Any) -> Any:
     """Return a value in a form that JSON and TOML can hold."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def check_value(name: str, value: Any, hint: Any, kind: type[R], where: str) -> Any:
-    """Return `value` converted to the type of its key.
-
-    Args:
-        name: name of the key.
-        value: value from a file or an override.
-        hint: type of the key.
-        kind: recipe class, whose field has the bounds.
-        where: source of the value, for the message.
-
-    Raises:
-        RecipeError: the value has another type or is out of range.
-    """
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            choices = [str(choice) for choice in get_args(hint)]
-            near = nearest(value, choices) if isinstance(value, str) else ""
-            raise RecipeError(f"{name} in {where} is {shown(value)}{near}; choose one of {', '.join(choices)}")
-        return value
-    if get_origin(hint) is tuple:
-        values = value if isinstance(value, list | tuple) else [value]
-        if not all(type(item) is int and 0 <= item <= LARGEST for item in values) or len(set(values)) < len(values):
-            raise RecipeError(f"{name} in {where} is {shown(value)}; give whole numbers from 0, each once, as [0, 3]")
-        if not values:
-            raise RecipeError(f"{name} in {where} is empty; give at least one whole number from 0, as [0]")
-        return tuple(sorted(values))
-    if hint is bool:
-        if not isinstance(value, bool):
-            raise RecipeError(f"{name} in {where} is {shown(value)}; write true or false")
-        return value
-    if isinstance(value, int) and abs(value) > LARGEST:
-        raise RecipeError(f"{name} in {where} is {shown(value)}; give a number of at most 18 digits")
-    if hint is float and type(value) is int:
-        value = float(value)
-    if type(value) is not hint:
-        kinds = {int: "a whole number", float: "a number", str: "text"}
-        raise RecipeError(f"{name} in {where} is {shown(value)}; give {kinds[hint]}")
-    if hint is str:
-        return value
-    limits = next(item.metadata for item in dataclasses.fields(kind) if item.name == name)
-    least, most = limits.get("least"), limits.get("most")
-    # The comparisons are negated, so that NaN is refused.
-    if not ((least is None or value >= least) and (most is None or value <= most) and value - value == 0):
-        span = f"from {least} to {most}" if most is not None else f"{least} or more"
-        raise RecipeError(f"{name} in {where} is {value}; give {span}")
-    return value
-
-
-def write_value(value: object) -> str:
-    """Return a value as text for a recipe file or `--set`.
-
-    Example:
-        >>> write_value(True), write_value(1e-4), write_value("cin")
-        ('true', '0.0001', 'cin')
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return str(list(value))
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -19,7 +19,8 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError, RecipeError, first_line
 from fertools.core.spelling import nearest
 from fertools.core.toml import shown, table_in
-from fertools.training.recipes.recipe import ORIGINS, Origin, R, Recipe, Resolved, check_value
+from fertools.training.recipes.recipe import ORIGINS, Origin, R, Recipe, Resolved
+from fertools.training.recipes.values import check_value
 
 Overrides: TypeAlias = Mapping[str, object] | Sequence[str]
 """Changed values of a recipe: values by key, or texts such as `lr=1e-4`, with the value in TOML."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fertools.training.evaluation.prediction_metrics import METRICS
-from fertools.training.recipes.recipe import write_value
+from fertools.training.recipes.values import write_value
 from fertools.training.reports.analysis_sections import compared_analyses
 from fertools.training.reports.charts import overlaid_chart
 from fertools.training.reports.domain_sections import domains_section

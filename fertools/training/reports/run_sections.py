@@ -12,7 +12,8 @@ from typing import Any
 from fertools.core.progress import describe_duration
 from fertools.core.vocabulary import EMOTIONS
 from fertools.training.engine.journal import Entry
-from fertools.training.recipes.recipe import ORIGINS, write_value
+from fertools.training.recipes.recipe import ORIGINS
+from fertools.training.recipes.values import write_value
 from fertools.training.reports.charts import line_chart
 from fertools.training.reports.html import escape, fact_boxes, figure, table
 from fertools.training.reports.term_words import describe_terms, find_entry

@@ -15,7 +15,8 @@ from fertools.training.recipes.augmented import AugmentedRecipe
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import FACES, Modality
-from fertools.training.recipes.recipe import SingleDomainRecipe, TestCrops, bounded
+from fertools.training.recipes.recipe import SingleDomainRecipe, TestCrops
+from fertools.training.recipes.values import bounded
 
 NETWORK = "network"
 """Name of the trained network."""

@@ -13,7 +13,7 @@ from fertools.training.networks.names import BACKBONES
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course, Stage
 from fertools.training.recipes.domains import Domain
-from fertools.training.recipes.recipe import bounded
+from fertools.training.recipes.values import bounded
 from fertools.training.systems.cyclegan.recipe import TwoWayRecipe
 
 WILD = "wild"

@@ -16,7 +16,8 @@ from fertools.training.networks.image_sizes import (
 )
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import Domain, Modality, Pairing
-from fertools.training.recipes.recipe import TranslatingRecipe, bounded
+from fertools.training.recipes.recipe import TranslatingRecipe
+from fertools.training.recipes.values import bounded
 
 SOURCE, TARGET = "source", "target"
 """The two domains."""

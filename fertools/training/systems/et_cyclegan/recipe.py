@@ -10,7 +10,7 @@ from fertools.core.errors import RecipeError
 from fertools.core.spelling import nearest
 from fertools.training.networks.names import BACKBONES, TIMM
 from fertools.training.recipes.domains import Pairing
-from fertools.training.recipes.recipe import bounded
+from fertools.training.recipes.values import bounded
 from fertools.training.systems.cyclegan.recipe import TwoWayEpochsRecipe
 
 FACE, EMOTION = "face", "emotion"

@@ -11,7 +11,8 @@ from fertools.core.errors import RecipeError
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course
 from fertools.training.recipes.domains import Domain, Modality, Pairing
-from fertools.training.recipes.recipe import TranslatingRecipe, bounded
+from fertools.training.recipes.recipe import TranslatingRecipe
+from fertools.training.recipes.values import bounded
 from fertools.training.recipes.view import View
 
 HUMAN, CHARACTER, NEUTRAL = "human", "character", "neutral"

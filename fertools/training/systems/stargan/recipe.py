@@ -9,7 +9,8 @@ from typing import Literal
 from fertools.core.errors import RecipeError
 from fertools.training.recipes.augmented import AugmentedRecipe
 from fertools.training.recipes.course import Course
-from fertools.training.recipes.recipe import SingleDomainRecipe, TranslatingRecipe, bounded
+from fertools.training.recipes.recipe import SingleDomainRecipe, TranslatingRecipe
+from fertools.training.recipes.values import bounded
 
 
 @dataclass(frozen=True, kw_only=True)

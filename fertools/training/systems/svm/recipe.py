@@ -7,7 +7,8 @@ from typing import Literal
 
 from fertools.core.errors import RecipeError
 from fertools.training.recipes.classes import read_classes
-from fertools.training.recipes.recipe import SingleDomainRecipe, bounded
+from fertools.training.recipes.recipe import SingleDomainRecipe
+from fertools.training.recipes.values import bounded
 
 
 @dataclass(frozen=True, kw_only=True)

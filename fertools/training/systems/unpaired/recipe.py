@@ -13,7 +13,8 @@ from fertools.training.networks.names import BACKBONES
 from fertools.training.recipes.classes import read_classes
 from fertools.training.recipes.course import Course, Stage
 from fertools.training.recipes.domains import Domain, Modality, Pairing, Part
-from fertools.training.recipes.recipe import EngineRecipe, bounded
+from fertools.training.recipes.recipe import EngineRecipe
+from fertools.training.recipes.values import bounded
 
 VISIBLE, THERMAL = "visible", "thermal"
 """The two domains, and the classifier of each."""
