@@ -6,11 +6,17 @@ from pathlib import Path
 
 import click
 
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import json_option, print_result
 from fertools.samples.sample_options import SampleOptions
 
+GROUPS = {
+    "People": ("--kind", "--people", "--first-person", "--seed", "--thermal-people", "--characters"),
+    "Pictures": ("--frames", "--stills", "--pictures", "--size-px", "--least-shown"),
+}
 
-@click.command("sample")
+
+@click.command("sample", cls=GroupedCommand, groups=GROUPS)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--people", type=int, default=SampleOptions.people, show_default=True, help="Number of people to draw.")
 @click.option("--frames", type=int, default=SampleOptions.frames, show_default=True, help="Frames per video.")

@@ -68,6 +68,7 @@ def invented_evaluation(leaky: str = "") -> dict[str, object]:
         "translations": {},
         "generators": {},
         "analyses": {"numbers": {}, "words": {}, "figures": {}},
+        "domains": {},
         "comparisons": compare_all(runs),
         "reported": [
             {
