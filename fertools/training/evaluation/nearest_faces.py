@@ -137,7 +137,7 @@ def nearest_metrics(root: Path, table: pa.Table) -> Metrics | None:
     if not path.is_file():
         return None
     with reading(path, "is no table of nearest faces", "run the evaluation again"):
-        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
         found: Mapping[str, Any] = {row["face_id"]: row for row in rows}
         names = table["face_id"].to_pylist()
         positions = [number for number, name in enumerate(names) if name in found]

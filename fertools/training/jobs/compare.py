@@ -298,6 +298,25 @@ def _write(folder: Path, figures: Mapping[str, Any], predicted: _Gathered | None
     products.mark(folder)
     for path in folder.glob(f"*/{PREDICTIONS_NAME}"):
         shutil.rmtree(path.parent)
-    for name, (predictions, *_) in (predicted.predictions if predicted else {}).items():
-        write_predictions(folder / re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-") / PREDICTIONS_NAME, predictions)
+    if predicted is not None:
+        names = name_folders(predicted.predictions)
+        for name, (predictions, *_) in predicted.predictions.items():
+            write_predictions(folder / names[name] / PREDICTIONS_NAME, predictions)
     files.write_json(folder / COMPARISON_NAME, figures)
+
+
+def name_folders(runs: Iterable[str]) -> dict[str, str]:
+    """Return a name for the folder of each run, no two alike.
+
+    Example:
+        >>> name_folders(["classifier/cpu", "classifier-cpu"])
+        {'classifier/cpu': 'classifier-cpu', 'classifier-cpu': 'classifier-cpu-2'}
+    """
+    found: dict[str, str] = {}
+    for run in runs:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", run).strip("-.") or "run"
+        name, number = plain, 2
+        while name.lower() in {other.lower() for other in found.values()}:
+            name, number = f"{plain}-{number}", number + 1
+        found[run] = name
+    return found
