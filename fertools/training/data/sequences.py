@@ -1,8 +1,7 @@
 """Sequences: faces that are frames of one take, so that they can vote, and stay together where a probe is tested.
 
-Frames of a video are one sequence per track. Datasets also store the frames of a video as numbered pictures. Pictures
-of one folder and one subject are a sequence if their names differ only in the number at their end. Drawn
-stills count only if they are frames of a clip.
+Frames of a video are one sequence per track. So are stills of a drawn clip, whose names differ only in the number at
+their end. Other pictures with numbered names are no sequence: they may be photographs of different days, as in LFW.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def name_sequences(workspace: Workspace, faces: pa.Table) -> tuple[list[str | No
         None if time is None else f"{source} {track or 0}"
         for source, track, time in zip(*_columns(faces, "source_id", "track_id", "pts_s"), strict=True)
     ]
-    numbered = _numbered_pictures(workspace, faces)
+    numbered = _numbered_stills(workspace, faces)
     names = [track or found[0] for track, found in zip(tracks, numbered, strict=True)]
     frames = _columns(faces, "frame_index")[0]
     numbers = [frame if track else found[1] for track, frame, found in zip(tracks, frames, numbered, strict=True)]
@@ -43,8 +42,8 @@ def split_name(path: str) -> tuple[str, int] | None:
     """Return the folder and name of a numbered picture without its number, and the number; None without a number.
 
     Example:
-        >>> split_name("ck/S005/001/S005_001_00000011.png")
-        ('ck/S005/001/S005_001_', 11)
+        >>> split_name("drawn/stills/visible/lab/p01/fear/0003.png")
+        ('drawn/stills/visible/lab/p01/fear/', 3)
         >>> split_name("photo.png") is None
         True
     """
@@ -55,8 +54,8 @@ def split_name(path: str) -> tuple[str, int] | None:
     return f"{file.parent.as_posix()}/{found['name']}", int(found["number"])
 
 
-def _numbered_pictures(workspace: Workspace, faces: pa.Table) -> list[tuple[str, int] | tuple[None, None]]:
-    """Return the sequence and the number of each face in a numbered picture."""
+def _numbered_stills(workspace: Workspace, faces: pa.Table) -> list[tuple[str, int] | tuple[None, None]]:
+    """Return the sequence and the number of each face in a still of a drawn clip."""
     nothing: tuple[None, None] = (None, None)
     if not workspace.sources.is_file():
         return [nothing] * len(faces)
@@ -64,22 +63,16 @@ def _numbered_pictures(workspace: Workspace, faces: pa.Table) -> list[tuple[str,
     known = {
         row["source_id"]: split_name(row["path"])
         for row in rows
-        if row["kind"] == "image" and not _shows_an_occasion((workspace.root / row["path"]).absolute())
+        if row["kind"] == "image" and _is_frame((workspace.root / row["path"]).absolute())
     }
-    sources, people = _columns(faces, "source_id", "subject_id")
-    found = [known.get(source) for source in sources]
-    shown: dict[str, set[str | None]] = {}
-    for entry, person in zip(found, people, strict=True):
-        if entry is not None:
-            shown.setdefault(entry[0], set()).add(person)
-    single = {name for name, subjects in shown.items() if len(subjects) == 1 and None not in subjects}
-    return [entry if entry is not None and entry[0] in single else nothing for entry in found]
+    (sources,) = _columns(faces, "source_id")
+    return [known.get(source) or nothing for source in sources]
 
 
-def _shows_an_occasion(picture: Path) -> bool:
-    """Return whether a picture is of a drawn dataset that numbers occasions, and not the frames of a clip."""
+def _is_frame(picture: Path) -> bool:
+    """Return whether a picture is a still of a drawn clip."""
     drawn = _drawn_at(picture.parent)
-    return drawn is not None and not drawn.is_frame(picture)
+    return drawn is not None and drawn.is_frame(picture)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,6 +1,6 @@
 """Recognition of sequences: the frames of a take vote on its expression.
 
-A sequence is a track of a video, or numbered pictures of one take. The class with most frames wins. Of several such
+A sequence is a track of a video, or the stills of a drawn clip. The class with most frames wins. Of several such
 classes, the one with the highest mean probability wins.
 """
 

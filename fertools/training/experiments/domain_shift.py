@@ -17,7 +17,7 @@ import numpy as np
 from fertools.core import files
 from fertools.statistics.separability import a_distance, separability
 from fertools.training.experiments.selection_features import FaceFeatures, Reader
-from fertools.training.experiments.selectors import joint_tsne, principal_components
+from fertools.training.experiments.selectors import FEWEST_FACES, embed, principal_components
 
 DOMAINS_NAME = "domains.json"
 """The file in the folder of a selection."""
@@ -34,7 +34,7 @@ _WORDS = {
 
 
 def write_domain_shift(path: Path, reader: Reader, paths: Mapping[str, Sequence[Path]]) -> None:
-    """Write distances and points of three groups of faces, at most 150 of each.
+    """Write distances and points of three groups of faces, at most 150 of each; nothing if there are too few.
 
     Args:
         path: file to write.
@@ -47,10 +47,13 @@ def write_domain_shift(path: Path, reader: Reader, paths: Mapping[str, Sequence[
     rng = np.random.default_rng(0)
     drawn = {name: [some[row] for row in np.sort(rng.permutation(len(some))[:_MOST])] for name, some in paths.items()}
     pooled = FaceFeatures([path for some in drawn.values() for path in some], reader.read)
+    if len(pooled.paths) < FEWEST_FACES:
+        return
     none = FaceFeatures(pooled.paths[:1], reader.read)
     ends = np.cumsum([len(some) for some in drawn.values()])[:-1]
-    components = dict(zip(drawn, np.split(principal_components(pooled, none)[0].astype(np.float64), ends), strict=True))
-    embedded = joint_tsne(pooled, none)[0]
+    pooled_components = principal_components(pooled, none)[0]
+    components = dict(zip(drawn, np.split(pooled_components.astype(np.float64), ends), strict=True))
+    embedded = embed(pooled_components)
     plane = embedded[:, np.sort(np.argsort(-embedded.std(axis=0), kind="stable")[:2])]
     points = {name: np.round(some, 3).tolist() for name, some in zip(drawn, np.split(plane, ends), strict=True)}
     before, after = (a_distance(separability(components[name], components[TARGET])) for name in (SOURCE, GENERATED))

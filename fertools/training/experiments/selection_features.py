@@ -60,13 +60,9 @@ class FaceFeatures:
     paths: Sequence[Path]
     read: Callable[[Sequence[Path]], Features]
 
-    def batches(self, least: int = 1) -> Iterator[Features]:
-        """Yield the features in order.
-
-        Args:
-            least: smallest number of faces in a batch, if there are as many.
-        """
-        count = max(1, len(self.paths) // max(_BATCH, least))
+    def batches(self) -> Iterator[Features]:
+        """Yield the features in order."""
+        count = max(1, len(self.paths) // _BATCH)
         for rows in np.array_split(np.arange(len(self.paths)), count):
             yield self.read([self.paths[row] for row in rows])
 

@@ -14,14 +14,16 @@ Approach" (2018), for t-SNE and nearest neighbours; van der Maaten, "Acceleratin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 
 from fertools.core.errors import InputError
+from fertools.statistics.principal_components import PrincipalComponents
 from fertools.training.experiments.selection_features import FaceFeatures, Features
 
+FEWEST_FACES = 5
+"""With fewer faces there is no t-SNE."""
 _COMPONENTS, _DIMENSIONS, _PERPLEXITY = 50, 3, 30.0
 
 
@@ -41,20 +43,12 @@ def principal_components(candidates: FaceFeatures, real: FaceFeatures) -> tuple[
     """Return the first 50 principal components of the candidates' features, and the real faces in the same space.
 
     They are computed batch by batch, in two passes. The same faces always give the same components.
-
-    Raises:
-        InputError: scikit-learn is not installed.
     """
-    decomposition = _sklearn("decomposition")
-    # A smaller batch could not hold all components.
-    batches = candidates.batches(least=_COMPONENTS)
-    first = next(batches)
-    pca = decomposition.IncrementalPCA(min(_COMPONENTS, *first.shape))
-    pca.partial_fit(first)
-    for batch in batches:
-        pca.partial_fit(batch)
-    found = [[pca.transform(batch) for batch in faces.batches()] for faces in (candidates, real)]
-    return np.concatenate(found[0]).astype(np.float32), np.concatenate(found[1]).astype(np.float32)
+    found = PrincipalComponents(_COMPONENTS)
+    for batch in candidates.batches():
+        found.add(batch)
+    points = [np.concatenate([found.transform(batch) for batch in faces.batches()]) for faces in (candidates, real)]
+    return points[0], points[1]
 
 
 def joint_tsne(candidates: FaceFeatures, real: FaceFeatures) -> tuple[Features, Features]:
@@ -63,28 +57,31 @@ def joint_tsne(candidates: FaceFeatures, real: FaceFeatures) -> tuple[Features, 
     Raises:
         InputError: scikit-learn is not installed, or there are fewer than five faces.
     """
-    manifold = _sklearn("manifold")
     pooled = np.concatenate(principal_components(candidates, real))
-    if len(pooled) < 5:
+    if len(pooled) < FEWEST_FACES:
         raise InputError(f"t-SNE needs five faces or more, and there are {len(pooled)}; set method to pca-knn")
-    # Fewer components than dimensions, as of two candidates, are filled up with zeros.
-    pooled = np.pad(pooled, ((0, 0), (0, max(0, _DIMENSIONS - pooled.shape[1]))))
-    perplexity = min(_PERPLEXITY, (len(pooled) - 1) / 3)
-    tsne = manifold.TSNE(_DIMENSIONS, perplexity=perplexity, init="pca", random_state=0)
-    points = np.asarray(tsne.fit_transform(pooled), np.float32)
+    points = embed(pooled)
     return points[: len(candidates.paths)], points[len(candidates.paths) :]
 
 
-def _sklearn(part: str) -> ModuleType:
-    import importlib
+def embed(components: Features) -> Features:
+    """Return Nx3 points of the t-SNE of NxK principal components, of FEWEST_FACES or more.
 
+    Raises:
+        InputError: scikit-learn is not installed.
+    """
     try:
-        return importlib.import_module(f"sklearn.{part}")
+        from sklearn.manifold import TSNE
     except ImportError as error:
         raise InputError(
-            f"pca-knn and tsne-knn need scikit-learn, which cannot be imported ({error}); run `pip install "
-            "'fertools[baselines]'`, or set method to nearest"
+            f"t-SNE needs scikit-learn, which cannot be imported ({error}); run `pip install 'fertools[baselines]'`"
         ) from error
+    # Fewer components than dimensions, as of two faces, are filled up with zeros.
+    components = np.pad(components, ((0, 0), (0, max(0, _DIMENSIONS - components.shape[1]))))
+    perplexity = min(_PERPLEXITY, (len(components) - 1) / 3)
+    # In three dimensions, the usual angle of 0.5 leaves some points far from their group.
+    tsne = TSNE(_DIMENSIONS, perplexity=perplexity, init="pca", angle=0.2, random_state=0)
+    return np.asarray(tsne.fit_transform(components), np.float32)
 
 
 PROJECTIONS: Mapping[str, Projection] = {

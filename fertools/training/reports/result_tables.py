@@ -181,7 +181,7 @@ def _voting(runs: Mapping[str, Metrics]) -> Iterator[ResultTable]:
     mixed = max(scores["mixed"] for scores in runs.values())
     left_out = f" Left out: {mixed:,} sequences whose frames have several labels." if mixed else ""
     note = (
-        "A sequence is a track of a video, or numbered pictures of one take. The class of most frames wins; of "
+        "A sequence is a track of a video, or the stills of a drawn clip. The class of most frames wins; of "
         f"several, that of the highest mean probability. "
         f"{interval_note(*(scores['measures'] for scores in runs.values()))} ±: half of the 95 % interval of Student's "
         f"t over folds.{left_out}"

@@ -44,20 +44,10 @@ def test_frames_of_a_track_are_a_sequence(tmp_path: Path) -> None:
     assert name_sequences(Workspace(tmp_path), table) == (["v 1", "v 1", "v 2", None], [0, 1, 1, None])
 
 
-def test_numbered_pictures_of_one_subject_are_a_sequence(tmp_path: Path) -> None:
-    paths = {"a": "ck/S1/01/S1_01_009.png", "b": "ck/S1/01/S1_01_010.png", "c": "ck/S1/02/S1_02_009.png", "d": "x.png"}
-    table = rows_of(*((hash_bytes(name.encode()), "S1", None, None, 0) for name in paths))
-    names, frames = name_sequences(write_sources(tmp_path, paths), table)
-    assert names == ["ck/S1/01/S1_01_", "ck/S1/01/S1_01_", "ck/S1/02/S1_02_", None]
-    assert frames == [9, 10, 9, None]
-
-
-@pytest.mark.parametrize("people", [("S1", "S2"), ("S1", None), (None, None)])
-def test_numbered_pictures_of_several_people_are_none(tmp_path: Path, people: tuple[str | None, str | None]) -> None:
-    workspace = write_sources(tmp_path, {"a": "anger/1.png", "b": "anger/2.png"})
-    table = rows_of(
-        *((hash_bytes(name), person, None, None, 0) for name, person in zip((b"a", b"b"), people, strict=True))
-    )
+@pytest.mark.parametrize("folder", ["lfw/Ann_Bee/Ann_Bee_", "ck/S1/01/S1_01_"])
+def test_numbered_pictures_may_be_of_different_days(tmp_path: Path, folder: str) -> None:
+    workspace = write_sources(tmp_path, {"a": f"{folder}0001.png", "b": f"{folder}0002.png"})
+    table = rows_of(*((hash_bytes(name), "Ann", None, None, 0) for name in (b"a", b"b")))
     assert name_sequences(workspace, table) == ([None, None], [None, None])
 
 
