@@ -114,7 +114,7 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
         "path": source.name,
         "kind": source.kind,
         "dataset": source.dataset,
-        "modality": options.modality,
+        "modality": source.modality,
         "licence": options.licence,
         "subject_id": source.subject_id,
         "subject_origin": source.subject_origin,

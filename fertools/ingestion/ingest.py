@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.centring import CENTRED
 from fertools.faces.detection.registry import load_detector
 from fertools.faces.templates import template_names
+from fertools.ingestion.dataset_sources import (
+    dataset_options,
+    find_dataset,
+    modality_in,
+    note_dataset,
+    save_dataset,
+    write_pictures,
+)
 from fertools.ingestion.detection_cache import drop_caches
 from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
@@ -122,6 +131,11 @@ def ingest(
     workspace = Workspace(workspace)
     paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
     options, report = options or IngestOptions(), report or Silent()
+    own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
+    shard = options.own_shard
+    beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
+    dataset = find_dataset(workspace, paths, options, beside)
+    options = dataset_options(options, dataset) if dataset else options
     usual = default_steps(options)
     steps = usual if steps is None else steps
     changed = step_names(steps) if step_names(steps) != step_names(usual) else []
@@ -130,13 +144,14 @@ def ingest(
     # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
     device = choose_device(options.device) if options.engine == "local" else options.device
     detector = load_detector(options.detector, options.detector_options("cpu" if device == "auto" else device))
-    shard = options.own_shard
-    own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
-    beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
-    discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    if dataset is None:
+        discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    else:
+        discovery = dataset.discovery
     found: Sequence[SourceFile] = discovery.files
+    modality_of = partial(modality_in, dataset, options)
     _refuse_foreign_points(options, found)
-    _refuse_lost_range(options, found)
+    _refuse_lost_range(options, [file for file in found if modality_of(file) == "thermal"])
     whole, everything = workspace, found
     if shard is not None:
         workspace, found = shard.place(whole), shard.of(everything)
@@ -145,14 +160,27 @@ def ingest(
         if options.overwrite:
             _forget_everything(workspace)
         refuse_other_options(workspace, options, detector, changed)
-        described = describe_source_options(workspace, options, {dataset_of(file, options) for file in found})
+        keys = {(dataset_of(file, options), modality_of(file)) for file in found}
+        described = describe_source_options(workspace, options, keys, dataset.recorded if dataset else None)
         options = replace(options, kept_from=kept_from(workspace))
         files.remove_unfinished(workspace.crops)
         if options.retry_failed:
             store.forget_failed(workspace)
         for folder in discovery.workspaces:
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
-        plan = make_plan(workspace, found, rules, options, report)
+        if dataset is not None:
+            write_pictures(dataset)
+            save_dataset(workspace, dataset, options.dataset or dataset.descriptor.name)
+        note_dataset(workspace, dataset, options, report)
+        plan = make_plan(
+            workspace,
+            found,
+            rules,
+            options,
+            report,
+            dataset.described if dataset else None,
+            one_face=dataset is not None and dataset.one_face,
+        )
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
         workspace.save_settings(SOURCES, described)
@@ -288,7 +316,7 @@ def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) 
 
 def _refuse_lost_range(options: IngestOptions, found: Sequence[SourceFile]) -> None:
     """Raise InputError for thermal sources of more than 8 bits without a range, which would become almost one grey."""
-    if options.modality != "thermal" or options.grey_range is not None:
+    if options.grey_range is not None:
         return
     if wide := next((file.path for file in found if _is_wide_source(file)), None):
         raise InputError(

@@ -10,7 +10,7 @@ import json
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from fertools.core.workspace import Workspace
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
 from fertools.sources.content import Kind
+from fertools.sources.datasets.frame_rules import FrameRule
+from fertools.sources.datasets.labels import FaceLabels
+from fertools.sources.datasets.reading import DatasetFile
 from fertools.sources.discovery import SourceFile
 from fertools.sources.naming import NamingRules
 
@@ -37,13 +40,20 @@ COPY_OF = "same content as "
 """Beginning of the reason of a duplicate; the path of the original source follows."""
 
 
+DATASET = "dataset"
+"""Origin of labels that a dataset states by its descriptor."""
+
 _LABELS = (("subject_id", "subject_origin"), ("emotion", "emotion_origin"))
 """Columns of each label and of its origin."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file to ingest: the columns of its `sources` row that are known before it is opened."""
+    """One file to ingest: the columns of its `sources` row that are known before it is opened.
+
+    The last fields come from the descriptor of a dataset: the frames to read, whether the labels mean the largest face
+    only, further columns of its faces, and the labels of faces in boxes.
+    """
 
     source_id: str
     path: Path
@@ -56,6 +66,11 @@ class Source:
     emotion_origin: str | None
     status: str | None = None
     reason: str | None = None
+    modality: str = "visible"
+    frames: FrameRule | None = None
+    one_face: bool = False
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    boxes: tuple[FaceLabels, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,11 +111,23 @@ def make_plan(
     rules: NamingRules,
     options: IngestOptions,
     report: Reporter | None = None,
+    described: Mapping[Path, DatasetFile] | None = None,
+    *,
+    one_face: bool = False,
 ) -> Plan:
     """Return the work that remains for the files in `found`.
 
     Of several files with the same content, one is ingested with the labels of all. New files are read completely to
     compute their digests; `report` receives the progress if that takes long.
+
+    Args:
+        workspace: workspace of the ingest.
+        found: files to ingest.
+        rules: rules for reading paths.
+        options: options of the ingest.
+        report: receives the progress.
+        described: what a dataset says about its files, by path; their paths are not read by `rules`.
+        one_face: whether the labels of described files mean the largest face only.
 
     Raises:
         InputError: the path of a file names two people.
@@ -116,7 +143,11 @@ def make_plan(
     before = 0
     reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
     for file in found:
-        source = _describe(workspace, file, rules, options)
+        dataset_file = described.get(file.path) if described else None
+        if dataset_file is None:
+            source = _describe(workspace, file, rules, options)
+        else:
+            source = _describe_by(workspace, file, dataset_file, options, one_face=one_face)
         old = committed.get(source.name)
         digest, trouble = digests.of(file.path)
         reading.advance(digests.read_bytes)
@@ -162,6 +193,35 @@ def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, option
         subject_origin=named.subject_origin,
         emotion=named.emotion,
         emotion_origin=named.emotion_origin,
+        modality=options.modality,
+        frames=FrameRule.parse(options.frames) if options.frames else None,
+    )
+
+
+def _describe_by(
+    workspace: Workspace, file: SourceFile, described: DatasetFile, options: IngestOptions, *, one_face: bool
+) -> Source:
+    """Return the source of a file of a dataset; the origin of its labels is the dataset."""
+    labels = described.labels
+    columns: dict[str, Any] = {name: getattr(labels, name) for name in ("intensity", "valence", "arousal")}
+    columns["va_origin"] = DATASET if labels.valence is not None or labels.arousal is not None else None
+    columns["pair_id"] = labels.pair
+    return Source(
+        source_id="",
+        path=file.path,
+        name=workspace.name_of(file.path),
+        kind=file.kind,
+        dataset=options.dataset,
+        subject_id=labels.subject,
+        subject_origin=DATASET if labels.subject else None,
+        emotion=labels.emotion,
+        emotion_origin=DATASET if labels.emotion else None,
+        reason=labels.reason,
+        modality=labels.modality,
+        frames=described.frames,
+        one_face=one_face,
+        columns={name: value for name, value in columns.items() if value is not None},
+        boxes=described.faces,
     )
 
 
@@ -184,7 +244,15 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         agreed[label] = values[0] if len(values) == 1 else None
         origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
         agreed[origin] = min(origins, default=None)
-    return replace(source, **agreed, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]  # columns of texts
+    columns = dict(source.columns)
+    for name in sorted({name for copy in copies for name in copy.columns}):
+        values = sorted({copy.columns[name] for copy in copies if name in copy.columns}, key=str)
+        columns[name] = values[0]
+        if len(values) > 1:
+            del columns[name]
+            conflicts.append(f"its copies contradict one another, so {name} is unknown")
+    agreed["reason"] = "; ".join(filter(None, [source.reason, *conflicts])) or None
+    return replace(source, **agreed, columns=columns)  # type: ignore[arg-type]  # columns of texts
 
 
 def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:

@@ -123,7 +123,7 @@ def row_of_frame(seen: FrameFaces, context: SourceContext) -> dict[str, Any]:
     return {
         "source_id": context.source.source_id,
         "dataset": context.source.dataset,
-        "modality": context.options.modality,
+        "modality": context.source.modality,
         "pair_id": None if context.is_video else find_pair(context.source.path),
         "licence": context.options.licence,
         "frame_index": seen.frame.index,
@@ -133,6 +133,7 @@ def row_of_frame(seen: FrameFaces, context: SourceContext) -> dict[str, Any]:
         "shot_id": seen.shot,
         "emotion": context.source.emotion,
         "emotion_origin": context.source.emotion_origin,
+        **context.source.columns,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,15 +18,18 @@ from fertools.faces.appearance import describe_appearance
 from fertools.faces.detection.detections import Detections
 from fertools.faces.tracking import Tracker
 from fertools.ingestion.background import BackgroundWriter
+from fertools.ingestion.box_labels import label_by_boxes
 from fertools.ingestion.detection_cache import DetectionCache
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import SourceContext, Step
 from fertools.ingestion.plan import Source, size_bytes
-from fertools.ingestion.postprocessing import postprocess
+from fertools.ingestion.postprocessing import join_reasons, postprocess
 from fertools.ingestion.rows import Cropper, row_of_frame
 from fertools.ingestion.temporal_buffer import Face, FrameFaces, TemporalBuffer
 from fertools.sources.animations import count_pages, read_video
+from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.images import read_image
+from fertools.sources.sampling import Sampling
 from fertools.sources.videos import BrokenVideoError, Frame
 
 _FRAMES_WAITING = 4
@@ -68,7 +72,7 @@ class Decode:
         source, options, measured = context.source, context.options, context.measured
         reader = read_video(
             source.path,
-            sampling=options.sampling,
+            sampling=options.sampling if source.frames is None else sampling_by(source.frames, source.path),
             threads=context.threads,
             grey_range=options.grey_range,
             heartbeat=context.heartbeat,
@@ -193,7 +197,32 @@ class PostProcess:
     def finish(self, faces: pa.Table, context: SourceContext) -> pa.Table:
         """See `TableStep`."""
         levels = context.search.detector.score_levels
-        return postprocess(context.source, faces, context.options.face_filter(levels))
+        if context.source.boxes and len(faces):
+            faces, lost = label_by_boxes(faces, context.source.boxes)
+            if lost:
+                told = f"{lost} of its {len(context.source.boxes)} labels have no face in their box"
+                context.measured["remark"] = join_reasons(context.measured.get("remark"), told)
+        face_filter = context.options.face_filter(levels)
+        if context.source.one_face:
+            face_filter = replace(face_filter, max_faces=1)
+        return postprocess(context.source, faces, face_filter)
+
+
+def sampling_by(rule: FrameRule, path: Path) -> Sampling:
+    """Return the frames of a video that a rule chooses; the frames are counted first where the rule needs it.
+
+    Raises:
+        InputError: the video cannot be read.
+    """
+    if rule.kind in ("all", "every"):
+        return Sampling(every=rule.count if rule.kind == "every" else 1)
+    if rule.kind == "first":
+        return Sampling(indices=frozenset(range(rule.count)))
+    # No frame has this number, so all are decoded and none is converted.
+    reader = read_video(path, sampling=Sampling(indices=frozenset([2**62])))
+    for _ in reader:
+        pass
+    return Sampling(indices=frozenset(rule.choose(reader.decoded)))
 
 
 def frame_size(frame: Frame) -> tuple[int, int]:

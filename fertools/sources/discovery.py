@@ -128,6 +128,22 @@ def discover(
     return Discovery(found, passed_over, tuple(gathered.workspaces))
 
 
+def list_files(folder: Path, *, home: Path | None = None, beside: Sequence[Path] = ()) -> list[Path]:
+    """Return the paths of all files below a folder that `discover` would look at, whatever they contain.
+
+    Args:
+        folder: the folder.
+        home: folder of the own workspace, which is entered although it is a workspace.
+        beside: folders that are not entered, such as the crops of the own workspace.
+
+    Raises:
+        InputError: the folder cannot be read, or is in `beside`.
+    """
+    own = {place.resolve() for place in beside}
+    _refuse_own(folder, own)
+    return list(_walk(folder, {folder.resolve(), home}, own, _Gathered()))
+
+
 def _nothing_in(inputs: Sequence[Path], passed_over: dict[str, int]) -> str:
     places = ", ".join(str(path) for path in inputs)
     counts = ", ".join(f"{count:,} {why}" for why, count in passed_over.items())
