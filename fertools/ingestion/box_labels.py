@@ -15,6 +15,8 @@ from fertools.sources.datasets.labels import FaceLabels
 LEAST_OVERLAP = 0.3
 """Least intersection over union of a face and its label's box; boxes of different makers differ in their margins."""
 
+_NUMBERS = ("intensity", "valence", "arousal")
+
 
 def label_by_boxes(faces: pa.Table, boxes: Sequence[FaceLabels]) -> tuple[pa.Table, int]:
     """Return the faces of a picture with the labels of their boxes, and the number of labels without a face.
@@ -35,10 +37,7 @@ def label_by_boxes(faces: pa.Table, boxes: Sequence[FaceLabels]) -> tuple[pa.Tab
         for name in _NUMBERS:
             values[name][face] = getattr(labels, name)
         values["va_origin"][face] = "dataset" if labels.valence is not None else None
-    return store.replace_columns(faces, values), len(boxes) - len(owners)
-
-
-_NUMBERS = ("intensity", "valence", "arousal")
+    return store.replace_columns(faces, dict(values)), len(boxes) - len(owners)
 
 
 def _match(faces: NDArray[np.float64], placed: Sequence[FaceLabels]) -> dict[int, FaceLabels]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fertools.core import files
-from fertools.core.arguments import argument
+from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter
@@ -59,6 +59,16 @@ class DatasetSources:
     def one_face(self) -> bool:
         """Whether the labels mean the largest face of a picture."""
         return self.readings[0].layout.face == "largest"
+
+    @property
+    def joined(self) -> DatasetReading:
+        """The readings of all given folders as one."""
+        left_out: Counter[str] = Counter()
+        for reading in self.readings:
+            left_out.update(reading.left_out)
+        files_read = tuple(file for reading in self.readings for file in reading.files)
+        remarks = tuple(remark for reading in self.readings for remark in reading.remarks)
+        return replace(self.readings[0], files=files_read, left_out=dict(left_out), remarks=remarks)
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -148,10 +158,10 @@ def open_dataset(
     found: list[SourceFile] = []
     passed_over: Counter[str] = Counter()
     readings: list[DatasetReading] = []
-    for given in inputs:
-        if not given.is_dir():
-            raise InputError(f"{given} is not a folder; give the folder of {descriptor.title}")
-        tree = FolderTree.of(given, list_files(given, home=workspace.root, beside=beside))
+    for folder in inputs:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder; give the folder of {descriptor.title}")
+        tree = FolderTree.of(folder, list_files(folder, home=workspace.root, beside=beside))
         chosen = choose_layout(tree, descriptor, layout or (readings[0].layout.name if readings else ""))
         reading = read_dataset(tree, descriptor, chosen, lexicon, frames)
         readings.append(reading)
@@ -164,7 +174,7 @@ def open_dataset(
             elif path not in described:
                 described[path] = file
                 below = PurePosixPath(file.name.split("/", 1)[1])
-                found.append(SourceFile(path, Path(below), kind, given.absolute().name))
+                found.append(SourceFile(path, Path(below), kind, folder.absolute().name))
     found.sort(key=lambda file: file.path)
     discovery = Discovery(tuple(found), dict(passed_over))
     return DatasetSources(descriptor, tuple(readings), discovery, described)
@@ -250,6 +260,15 @@ def unshareable(workspace: Workspace) -> list[str]:
     """Return the datasets in a workspace whose pixels may not be passed on, by name."""
     recorded = workspace.settings().get(SECTION, {})
     return sorted(name for name, record in recorded.items() if not record.get("may_share", True))
+
+
+def refuse_unshareable(workspace: Workspace) -> None:
+    """Raise InputError if a dataset in a workspace may not be passed on."""
+    if names := unshareable(workspace):
+        raise InputError(
+            f"the terms of {', '.join(names)} in {workspace.root} forbid passing its pictures on; if the receiver has "
+            f"signed them, too, give {given('allow_restricted', True)}"
+        )
 
 
 _SCHEMA = pa.schema(

@@ -28,6 +28,11 @@ from fertools.sources.datasets.descriptor import (
 from fertools.sources.datasets.filling import names_in
 from fertools.sources.datasets.frame_rules import FrameRule
 
+_LAYOUT_KEYS = (
+    *("name", "title", "marks", "without", "files", "tree", "fields", "codes", "missing", "scale", "votes", "box"),
+    *("box_order", "key", "tables", "frames", "also", "pictures", "face", "one_of", "same", "hash_subject"),
+    *("needs_label", "expected", "verified", "source"),
+)
 _BUILT_IN = frozenset({"path", "given", "row", "name", "stem"})
 """Values that every file or row has."""
 
@@ -82,10 +87,7 @@ def _facts(content: Mapping[str, Any], name: str, where: str) -> tuple[Fact, ...
 def _layout(table: Mapping[str, Any], codes: Mapping[str, Mapping[str, str]], file: str) -> Layout:
     name = text_in(table, "name", f"[[layouts]] of {file}")
     where = f"layout {name} of {file}"
-    known = ("name", "title", "marks", "without", "files", "tree", "fields", "codes", "missing", "scale", "votes")
-    known += ("box", "box_order", "key", "tables", "frames", "also", "pictures", "face", "one_of", "same")
-    known += ("hash_subject", "needs_label", "expected", "verified", "source")
-    _only(table, known, where)
+    _only(table, _LAYOUT_KEYS, where)
     fields = _texts(table, "fields", where, FIELDS)
     crops = _choice(table, "pictures", ("whole", "crops"), "whole", where) == "crops"
     layout = Layout(
@@ -127,7 +129,7 @@ def _check(layout: Layout, where: str) -> None:
         raise InputError(f"{where} has no files; write patterns of the paths of its pictures or videos")
     if layout.face == "box" and len(layout.box) != 4:
         raise InputError(f"{where} takes the face in a box; write the four numbers of the box")
-    if layout.tables and not layout.key and not all(table.pixels for table in layout.tables):
+    if layout.tables and layout.files and not layout.key:
         raise InputError(f"{where} has tables and no key; write the key that joins a file to its row")
     known = set(_BUILT_IN).union(*(pattern.groupindex for pattern in layout.files))
     for table in layout.tables:
