@@ -17,8 +17,8 @@ from fertools.cli.options import json_option, open_workspace, workspace_option
 def command(context: click.Context, folder: Path, as_json: bool) -> int:
     """List the datasets that `ingest --dataset NAME` reads by their layout.
 
-    `datasets show NAME` prints the expected tree, the terms, and what is not verified. `datasets new FOLDER NAME` writes
-    a descriptor for a folder of your own.
+    `datasets show NAME` prints the expected tree, the terms, and what is not verified. `datasets new FOLDER NAME`
+    writes a descriptor for a folder of your own.
     """
     if context.invoked_subcommand is not None:
         return 0

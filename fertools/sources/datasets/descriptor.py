@@ -31,6 +31,8 @@ FIELDS = (
 """What a layout can say about a file."""
 NUMBERS = ("intensity", "valence", "arousal")
 """Fields that are numbers in the manifest."""
+ANYWHERE = "(?:.*?/)??"
+"""Beginning of each pattern of paths: the folders above, as few as possible, since a pattern's own may be optional."""
 FORMS = ("csv", "words", "json", "npy", "xml")
 """Forms of label tables."""
 FACES = ("only", "largest", "box")

@@ -12,7 +12,7 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon
 from fertools.sources.content import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from fertools.sources.datasets.descriptor import FIELDS
+from fertools.sources.datasets.descriptor import ANYWHERE, FIELDS
 from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.datasets.tree import Tree
 
@@ -85,7 +85,7 @@ def write_draft(draft: Draft, tree: Tree) -> str:
         InputError: the template has no files, or fewer than two from which marks can be made.
     """
     pattern = _pattern(draft.files)
-    regex = re.compile(f"(?:.*/)?(?:{pattern})", re.IGNORECASE)
+    regex = re.compile(f"{ANYWHERE}(?:{pattern})", re.IGNORECASE)
     matches = [match for name in _media(tree) if (match := regex.fullmatch(name))]
     if not matches:
         raise InputError(f"no file of {tree.title} is named as '{draft.files}'; give another template")

@@ -122,7 +122,9 @@ def find_unequal(found: Sequence[MatchedFile], layout: Layout) -> list[str]:
     """Return a sentence for each pair of templates of `same` that differ for some files."""
     remarks = []
     for first, second in layout.same:
-        odd = [one for one in found if fill(first, one.values) != fill(second, one.values)]
+        texts = [(one, fill(first, one.values), fill(second, one.values)) for one in found]
+        # A file outside of such a folder contradicts nothing.
+        odd = [one for one, left, right in texts if None not in (left, right) and left != right]
         if odd:
             named = ", ".join(one.name.split("/", 1)[-1] for one in odd[:_NAMED])
             more = f" and {len(odd) - _NAMED:,} more" if len(odd) > _NAMED else ""

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from fertools.core.csv_table import DELIMITERS
 from fertools.core.errors import InputError, first_line
-from fertools.sources.datasets.descriptor import Layout, Table
+from fertools.sources.datasets.descriptor import ANYWHERE, Layout, Table
 from fertools.sources.datasets.filling import fill
 from fertools.sources.datasets.tree import Tree
 
@@ -66,7 +66,7 @@ def read_rows(tree: Tree, table: Table) -> Iterator[Row]:
 
 
 def _shown(table: Table) -> str:
-    return table.file.pattern.removeprefix("(?:.*/)?")
+    return table.file.pattern.removeprefix(f"{ANYWHERE}(?:").removesuffix(")")
 
 
 def _text(name: str, content: bytes) -> str:

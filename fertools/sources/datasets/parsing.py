@@ -12,6 +12,7 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.package_data import read_toml
 from fertools.core.toml import shown, table_in, text_in
 from fertools.sources.datasets.descriptor import (
+    ANYWHERE,
     BOXES,
     FACES,
     FIELDS,
@@ -275,6 +276,6 @@ def _patterns(table: Mapping[str, Any], name: str, where: str) -> tuple[re.Patte
 def _pattern(text: str, where: str) -> re.Pattern[str]:
     """Return a pattern of whole paths that may begin in any folder."""
     try:
-        return re.compile(rf"(?:.*/)?(?:{text})", re.IGNORECASE)
+        return re.compile(rf"{ANYWHERE}(?:{text})", re.IGNORECASE)
     except re.error as error:
         raise InputError(f"{where} is '{text}', which is no regular expression ({error}); correct it") from error

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fertools.core.arguments import argument, either
 from fertools.core.errors import InputError
-from fertools.sources.datasets.descriptor import Descriptor, Layout
+from fertools.sources.datasets.descriptor import ANYWHERE, Descriptor, Layout
 from fertools.sources.datasets.tree import Tree
 
 
@@ -62,4 +62,4 @@ def _any(names: Sequence[str], mark: re.Pattern[str]) -> bool:
 
 
 def _shown(mark: re.Pattern[str]) -> str:
-    return mark.pattern.removeprefix("(?:.*/)?(?:").removesuffix(")")
+    return mark.pattern.removeprefix(f"{ANYWHERE}(?:").removesuffix(")")
