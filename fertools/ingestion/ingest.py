@@ -46,6 +46,7 @@ from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
+from fertools.sources.archives.opened import local_file
 from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.images import is_wide
 from fertools.sources.naming import NamingRules
@@ -152,6 +153,7 @@ def ingest(
             store.forget_failed(workspace)
         for folder in discovery.workspaces:
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
+        _note_some(discovery.remarks, "members of archives", report)
         plan = make_plan(workspace, found, rules, options, report)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
@@ -275,6 +277,13 @@ def _note_gone(plan: Plan, report: Reporter) -> None:
         report.note(f"gone: {more:,} more; the summary names all of them")
 
 
+def _note_some(remarks: Sequence[str], what: str, report: Reporter) -> None:
+    for remark in remarks[:_GONE_NAMED]:
+        report.note(remark)
+    if (more := len(remarks) - _GONE_NAMED) > 0:
+        report.note(f"and {more:,} more {what}")
+
+
 def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) -> None:
     """Raise InputError if a landmark table has none of the files, because then its paths are most likely wrong."""
     if options.landmarks is not None:
@@ -299,7 +308,8 @@ def _refuse_lost_range(options: IngestOptions, found: Sequence[SourceFile]) -> N
 
 
 def _is_wide_source(file: SourceFile) -> bool:
-    return is_wide(file.path) if file.kind == "image" else is_wide_video(file.path)
+    with local_file(file.path) as path:
+        return is_wide(path) if file.kind == "image" else is_wide_video(path)
 
 
 def _note_unseen(workspace: Workspace, found: Sequence[SourceFile], options: IngestOptions, report: Reporter) -> None:

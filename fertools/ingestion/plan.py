@@ -16,13 +16,14 @@ from typing import Any
 
 from fertools.core import files
 from fertools.core.arguments import given
-from fertools.core.errors import ResumeRefused
+from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.explain import raise_of_machine
-from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
+from fertools.sources.archives.opened import exists, hash_content, split_member, stamp
 from fertools.sources.content import Kind
 from fertools.sources.discovery import SourceFile
 from fertools.sources.naming import NamingRules
@@ -137,17 +138,14 @@ def make_plan(
     digests.save()
     # Sources that were ingested from another folder still exist, although they are not in `found`.
     names = committed.keys() - {workspace.name_of(file.path) for file in found}
-    gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
+    gone = tuple(name for name in sorted(names) if not exists(workspace.path_of(name)))
     todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
     return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
 
 
 def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:
-    """Return the dataset name of a file: that of the option, or of the given folder."""
-    root = file.path
-    for _ in file.below.parts:
-        root = root.parent
-    return options.dataset or root.name or None
+    """Return the dataset name of a file: that of the option, or of the given folder or archive."""
+    return options.dataset or file.given or None
 
 
 def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, options: IngestOptions) -> Source:
@@ -230,7 +228,7 @@ def _items(sources: list[Source]) -> list[Item]:
 def size_bytes(path: Path) -> int:
     """Return the size of a file in bytes, 0 if it is unknown."""
     try:
-        return path.stat().st_size
+        return stamp(path).size_bytes
     except OSError:
         return 0
 
@@ -270,29 +268,31 @@ class _Digests:
         sizes = 0
         for file in found:
             with suppress(OSError):
-                status = file.path.stat()
-                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [status.st_size, status.st_mtime_ns]:
-                    sizes += status.st_size
+                now = stamp(file.path)
+                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [now.size_bytes, now.modified_ns]:
+                    sizes += now.size_bytes
         return sizes
 
     def of(self, path: Path) -> tuple[str | None, str | None]:
         """Return the digest of `path` and None, or None and the reason for the failure."""
         name = self._workspace.name_of(path)
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
+            if split_member(path) is None and not stat.S_ISREG(path.stat().st_mode):
                 # A named pipe, for example: reading it could take forever.
                 return None, "is not an ordinary file"
-            key = [status.st_size, status.st_mtime_ns]
+            now = stamp(path)
+            key = [now.size_bytes, now.modified_ns]
             known = self._known.get(name)
             if known is not None and known[:2] == key and known[2]:
                 return str(known[2]), None
-            digest = hash_file(path)
-            self.read_bytes += status.st_size
+            digest = hash_content(path)
+            self.read_bytes += now.size_bytes
+        except InputError as error:
+            return None, str(error).replace(str(path), "it")
         except OSError as error:
             raise_of_machine(error, path)
             return None, f"cannot be read: {error.strerror}"
-        if status.st_size == 0:
+        if now.size_bytes == 0:
             return None, "the file is empty (0 bytes)"
         self._known[name] = [*key, digest]
         self._changed = True

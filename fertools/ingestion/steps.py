@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -55,10 +56,10 @@ class Decode:
         if context.is_video:
             yield from self._video(context)
             return
-        frame = Frame(0, None, read_image(context.source.path, context.options.grey_range))
+        frame = Frame(0, None, read_image(context.file, context.options.grey_range))
         width, height = frame_size(frame)
         context.measured.update(width_px=width, height_px=height, frames_decoded=1, frames_searched=1)
-        if (pages := count_pages(context.source.path)) > 1:
+        if (pages := count_pages(context.file)) > 1:
             context.measured["remark"] = (
                 f"the first of its {pages} pages was read; save the others as files of their own"
             )
@@ -67,13 +68,13 @@ class Decode:
     def _video(self, context: SourceContext) -> Generator[FrameFaces, None, None]:
         source, options, measured = context.source, context.options, context.measured
         reader = read_video(
-            source.path,
+            context.file,
             sampling=options.sampling,
             threads=context.threads,
             grey_range=options.grey_range,
             heartbeat=context.heartbeat,
         )
-        length = size_bytes(source.path)
+        length = size_bytes(context.file)
         first_s: float | None = None
         measured["frames_searched"] = 0
         try:
@@ -88,7 +89,7 @@ class Decode:
                 context.read_bytes = int(reader.share * length)
                 yield FrameFaces(frame, 0)
         except BrokenVideoError as error:
-            measured.update(reason=reason_of(error, source), trace=traceback.format_exc())
+            measured.update(reason=reason_of(error, source, context.file), trace=traceback.format_exc())
         finally:
             measured.update(frames_decoded=reader.decoded, remark=reader.remark)
             context.read_bytes = length
@@ -202,10 +203,16 @@ def frame_size(frame: Frame) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def reason_of(error: Exception, source: Source) -> str:
-    """Return the reason of a failed source without its name, which is shown next to it."""
+def reason_of(error: Exception, source: Source, file: Path | None = None) -> str:
+    """Return the reason of a failed source without its name, which is shown next to it.
+
+    Args:
+        error: the error.
+        source: the source.
+        file: temporary file with the content of the source, if it is a member of an archive.
+    """
     if isinstance(error, InputError):
-        return str(error).replace(str(source.path), "it")
+        return str(error).replace(str(file or source.path), "it").replace(str(source.path), "it")
     return f"it cannot be worked on ({type(error).__name__}: {first_line(error)}); please report it"
 
 
