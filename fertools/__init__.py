@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.samples.sample_options import SampleOptions as SampleOptions
     from fertools.sources.grey_range import GreyRange as GreyRange
+    from fertools.sources.labels import LabelColumns as LabelColumns
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
@@ -212,6 +213,7 @@ _NAMES = {
     ),
     "fertools.samples.sample_options": ("SampleOptions",),
     "fertools.sources.grey_range": ("GreyRange",),
+    "fertools.sources.labels": ("LabelColumns",),
     "fertools.splits.split": (
         "SplitSummary",
         "split",

@@ -19,8 +19,8 @@ import numpy as np
 from fertools.core import files, products
 from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
-from fertools.sources.archives.opened import local_file, split_member
 from fertools.sources.animations import read_video
+from fertools.sources.archives.opened import local_file, split_member
 from fertools.sources.grey_range import PER_IMAGE
 from fertools.sources.videos import (
     BrokenVideoError,

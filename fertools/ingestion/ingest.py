@@ -44,11 +44,14 @@ from fertools.ingestion.shards import SECTION, shard_folders
 from fertools.ingestion.source_options import SECTION as SOURCES
 from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
+from fertools.ingestion.votes import votes_path, write_votes
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
 from fertools.sources.archives.opened import local_file
 from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.images import is_wide
+from fertools.sources.label_table import label_files, read_label_table
+from fertools.sources.labels import LabelColumns, RowReader
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
 from fertools.sources.videos import is_wide_video
@@ -116,7 +119,8 @@ def ingest(
         The totals, with the failed sources. The sources table has the reason of each failure.
 
     Raises:
-        InputError: there is nothing to read, an option is invalid, or another command runs here.
+        InputError: there is nothing to read, the table of labels is wrong, an option is invalid, or another command
+            runs here.
         ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
         StorageError: the disk is full or cannot be written; everything committed is safe.
     """
@@ -134,7 +138,12 @@ def ingest(
     shard = options.own_shard
     own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
     beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
-    discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    labels = RowReader(options.columns or LabelColumns(), rules.lexicon, "import:")
+    discovery = discover(
+        paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file(), labels=labels
+    )
+    if options.table is not None:
+        discovery = label_files(discovery, read_label_table(options.table, rules.lexicon, options.columns))
     found: Sequence[SourceFile] = discovery.files
     _refuse_foreign_points(options, found)
     _refuse_lost_range(options, found)
@@ -167,6 +176,8 @@ def ingest(
         finally:
             # A stopped run leaves a complete manifest of its committed parts.
             store.rebuild(workspace)
+        if voted := write_votes(workspace, found):
+            report.note(f"votes: {voted:,} faces have votes in {votes_path(workspace)}, the soft labels of training")
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=True))
     _note_unseen(workspace, found, options, report)

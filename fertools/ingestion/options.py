@@ -21,6 +21,7 @@ from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.shards import Shard
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.grey_range import GreyRange
+from fertools.sources.labels import LabelColumns
 from fertools.sources.sampling import Sampling, exact
 
 _EXECUTION_OPTIONS = (
@@ -48,6 +49,8 @@ SOURCE_OPTIONS = (
     "grey_range",
     "subject_from",
     "emotion_from",
+    "table",
+    "columns",
 )
 """Options that describe the given sources, not the workspace."""
 
@@ -94,6 +97,10 @@ class IngestOptions:
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: source of the subject; see `fertools.sources.naming.NamingRules`.
         emotion_from: source of the emotion; see `fertools.sources.naming.NamingRules`.
+        table: CSV or Parquet table with the labels of the sources (see `fertools.sources.label_table`). Only the files
+            that it names are ingested.
+        columns: which column of the table, or of a dataset whose rows hold the pictures, means what; None for columns
+            with usual names.
         dataset: dataset name for every row; None for the name of each given folder.
         modality: modality of the pictures.
         licence: licence of the pictures, written to every row.
@@ -138,6 +145,8 @@ class IngestOptions:
     quality: str = "standard"
     subject_from: str = "auto"
     emotion_from: str = "folder"
+    table: Path | None = None
+    columns: LabelColumns | None = None
     dataset: str | None = None
     modality: str = "visible"
     licence: str | None = None

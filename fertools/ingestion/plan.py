@@ -26,7 +26,8 @@ from fertools.manifests import store
 from fertools.sources.archives.opened import exists, hash_content, split_member, stamp
 from fertools.sources.content import Kind
 from fertools.sources.discovery import SourceFile
-from fertools.sources.naming import NamingRules
+from fertools.sources.labels import FaceLabels
+from fertools.sources.naming import NamingRules, PathLabels
 
 IMAGES_PER_ITEM = 64
 """Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
@@ -57,6 +58,7 @@ class Source:
     emotion_origin: str | None
     status: str | None = None
     reason: str | None = None
+    labels: tuple[FaceLabels, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:
 
 def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, options: IngestOptions) -> Source:
     named = rules.read(file.below, file.given)
+    if file.labels:
+        named = _labels_of(file.labels, named)
     return Source(
         source_id="",
         path=file.path,
@@ -160,7 +164,20 @@ def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, option
         subject_origin=named.subject_origin,
         emotion=named.emotion,
         emotion_origin=named.emotion_origin,
+        labels=file.labels,
     )
+
+
+def _labels_of(labels: tuple[FaceLabels, ...], named: PathLabels) -> PathLabels:
+    """Return what holds for a whole source: its labels without a box, and of the path what they do not give."""
+    first, boxed = labels[0], any(one.box is not None for one in labels)
+    if "subject_id" in first.given:
+        subject = None if boxed else first.subject_id
+        named = replace(named, subject=subject, subject_origin="dataset" if subject else None)
+    if "emotion" in first.given:
+        emotion = None if boxed else first.emotion
+        named = replace(named, emotion=emotion, emotion_origin=first.origin if emotion else None)
+    return named
 
 
 def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
@@ -173,6 +190,9 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         copies: all files with this content in any order, including the source itself.
     """
     conflicts, agreed = [], dict[str, str | None]()
+    own = {copy.labels for copy in copies if copy.labels}
+    if len(own) > 1:
+        conflicts.append("its copies have different labels, so these are unknown")
     for label, origin in _LABELS:
         said = {copy.name: getattr(copy, label) for copy in copies if getattr(copy, label) is not None}
         values = sorted(set(said.values()))
@@ -182,7 +202,8 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         agreed[label] = values[0] if len(values) == 1 else None
         origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
         agreed[origin] = min(origins, default=None)
-    return replace(source, **agreed, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]  # columns of texts
+    labels = own.pop() if len(own) == 1 else ()
+    return replace(source, **agreed, labels=labels, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]
 
 
 def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:

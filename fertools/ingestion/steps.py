@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +23,13 @@ from fertools.ingestion.detection_cache import DetectionCache
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import SourceContext, Step
 from fertools.ingestion.plan import Source, size_bytes
-from fertools.ingestion.postprocessing import postprocess
+from fertools.ingestion.postprocessing import join_reasons, postprocess
 from fertools.ingestion.rows import Cropper, row_of_frame
+from fertools.ingestion.source_labels import label_faces
 from fertools.ingestion.temporal_buffer import Face, FrameFaces, TemporalBuffer
 from fertools.sources.animations import count_pages, read_video
 from fertools.sources.images import read_image
+from fertools.sources.labels import Box
 from fertools.sources.videos import BrokenVideoError, Frame
 
 _FRAMES_WAITING = 4
@@ -176,25 +179,44 @@ class Crop:
 
 
 class CropWhole:
-    """Treats each frame as one face, because the source is a face crop already; a shot is a track."""
+    """Treats each frame as one face, because the source is a face crop already; a shot is a track.
+
+    A picture with labelled boxes has one face per box.
+    """
 
     def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
         """See `FrameStep`."""
         cropper = Cropper(context.workspace, context.options)
+        boxes = [one.box for one in context.source.labels if one.box is not None]
         for seen in frames:
+            if boxes:
+                yield replace(seen, rows=tuple(self._boxed(cropper, seen, boxes, context)))
+                continue
             points = context.points.of(context.source.path, seen.frame.index)
             row = cropper.given(seen.frame.rgb, points, _face_id(context.source, seen.frame, 0))
             context.tick_frame(1)
             yield replace(seen, rows=({**row, **row_of_frame(seen, context), "track_id": seen.shot},))
 
+    def _boxed(
+        self, cropper: Cropper, seen: FrameFaces, boxes: Sequence[Box], context: SourceContext
+    ) -> Iterator[dict[str, Any]]:
+        """Yield a row for each labelled box of a picture, which needs no detector."""
+        context.tick_frame(len(boxes))
+        for place, box in enumerate(boxes):
+            row = cropper.boxed(seen.frame.rgb, box, _face_id(context.source, seen.frame, place))
+            yield {**row, **row_of_frame(seen, context), "track_id": seen.shot}
+
 
 class PostProcess:
-    """Decides which faces are kept, and names their subjects."""
+    """Decides which faces are kept, names their subjects, and applies labels that came with the source."""
 
     def finish(self, faces: pa.Table, context: SourceContext) -> pa.Table:
         """See `TableStep`."""
         levels = context.search.detector.score_levels
-        return postprocess(context.source, faces, context.options.face_filter(levels))
+        faces = postprocess(context.source, faces, context.options.face_filter(levels))
+        faces, remark = label_faces(context.source, faces)
+        context.measured["remark"] = join_reasons(context.measured.get("remark"), remark)
+        return faces
 
 
 def frame_size(frame: Frame) -> tuple[int, int]:

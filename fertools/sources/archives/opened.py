@@ -22,6 +22,7 @@ from fertools.core.explain import raise_of_machine
 from fertools.core.files import storage_errors
 from fertools.core.hashing import DIGEST_BYTES
 from fertools.sources.archives.members import Archive, Member
+from fertools.sources.archives.picture_table import SUFFIXES, PictureTable
 from fertools.sources.archives.tar_archive import TarArchive
 from fertools.sources.archives.zip_archive import ZipArchive
 
@@ -93,7 +94,11 @@ def _open(path: Path) -> Archive:
     with path.open("rb") as stream:
         head = stream.read(8)
     if command := next((command for begin, command in _UNREADABLE.items() if head.startswith(begin)), None):
-        raise InputError(f"{path} is of a kind that is not read in place; unpack it (`{command} {path}`)")
+        raise InputError(
+            f"{path} is of a kind that is not read in place; unpack it (`{command} {shlex.quote(str(path))}`)"
+        )
+    if path.suffix.lower() in SUFFIXES:
+        return PictureTable(path)
     return ZipArchive(path) if head.startswith(b"PK") else TarArchive(path)
 
 

@@ -59,7 +59,6 @@ class TarArchive:
             self._stream.seek(0)
             # Damaged headers are passed over, and so are the zeros between tars that were joined.
             self._tar = tarfile.TarFile(fileobj=self._stream, ignore_zeros=True)
-            first = self._tar.firstmember
         except InputError:
             self.close()
             raise
@@ -67,10 +66,6 @@ class TarArchive:
             raise_of_machine(error, path)
             self.close()
             raise InputError(self._no_tar(error)) from error
-        if first is not None:
-            self._add(first)
-            # The iterator of `tarfile` keeps every header, which is much memory for millions of members.
-            self._tar.members.clear()
 
     def _no_tar(self, error: Exception) -> str:
         if self._stream.is_compressed:
@@ -112,6 +107,7 @@ class TarArchive:
             self._is_listed = True
             self._note_damage(self._stream.tell(), tail=True)
             return False
+        # `tarfile` keeps every header, which is much memory for millions of members.
         self._tar.members.clear()
         self._add(entry)
         return True
