@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from fertools.samples.sample_options import SampleOptions as SampleOptions
     from fertools.sources.datasets.descriptor import Descriptor as Descriptor
     from fertools.sources.grey_range import GreyRange as GreyRange
+    from fertools.sources.labels import LabelColumns as LabelColumns
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
@@ -222,6 +223,7 @@ _NAMES = {
     "fertools.samples.sample_options": ("SampleOptions",),
     "fertools.sources.datasets.descriptor": ("Descriptor",),
     "fertools.sources.grey_range": ("GreyRange",),
+    "fertools.sources.labels": ("LabelColumns",),
     "fertools.splits.split": (
         "SplitSummary",
         "split",

@@ -18,6 +18,7 @@ from fertools.cli.options import (
 )
 from fertools.cli.values import (
     parse_centre,
+    parse_columns,
     parse_fps,
     parse_grey_range,
     parse_min_face,
@@ -50,6 +51,7 @@ GROUPS = {
     "Detector": ("--detector", "--mode", "--thresholds", "--factor", "--weights", "--batch-size", "--mix-detectors"),
     "Faces and crops": ("--max-faces", "--smoothing", "--crop-format", "--fill", "--grey-range"),
     "Sources that are face crops": ("--crops", "--landmarks", "--centre"),
+    "Labels from tables": ("--table", "--columns"),
     "Published datasets": ("--dataset", "--descriptor", "--frames", "--dry-run"),
     "Values for every row": ("--modality", "--licence"),
     "Many machines": ("--shard", "--engine", "--ray-address", "--stall"),
@@ -173,6 +175,18 @@ GROUPS = {
     default="folder",
     show_default=True,
     help="Emotion: folder (a folder named by a word for an emotion), none, or a regular expression.",
+)
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="Labels of the sources: a CSV or Parquet table with a row per file, or per face with a box.",
+)
+@click.option(
+    "--columns",
+    default=None,
+    callback=read_by(parse_columns),
+    help="Columns of the labels, such as path=file,emotion=expression,box=x1:y1:x2:y2.",
 )
 @click.option(
     "--dataset",

@@ -174,7 +174,18 @@ def open_dataset(
             elif path not in described:
                 described[path] = file
                 below = PurePosixPath(file.name.split("/", 1)[1])
-                found.append(SourceFile(path, Path(below), kind, folder.absolute().name))
+                found.append(
+                    SourceFile(
+                        path,
+                        Path(below),
+                        kind,
+                        folder.absolute().name,
+                        tuple(face.labels for face in file.all_labels),
+                        file.labels.modality,
+                        file.frames,
+                        one_face=chosen.face == "largest",
+                    )
+                )
     found.sort(key=lambda file: file.path)
     discovery = Discovery(tuple(found), dict(passed_over))
     return DatasetSources(descriptor, tuple(readings), discovery, described)
@@ -235,12 +246,6 @@ def save_dataset(workspace: Workspace, dataset: DatasetSources, name: str) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), temporary, compression="zstd")
-
-
-def modality_in(dataset: DatasetSources | None, options: IngestOptions, file: SourceFile) -> str:
-    """Return the modality of a file: that of its dataset, or of the options."""
-    described = dataset.described.get(file.path) if dataset else None
-    return described.labels.modality if described else options.modality
 
 
 def note_dataset(

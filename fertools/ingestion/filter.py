@@ -210,11 +210,20 @@ def _decide(
     for row in sources.to_pylist():
         own = nested.keep(faces, pc.equal(faces["source_id"], row["source_id"]))
         if len(own):
-            own = postprocess(_source(row), own, filter_of(row))
+            own = _with_given_subjects(own, postprocess(_source(row), own, filter_of(row)), row)
             row |= outcome(own) | {"reason": updated_reason(row["reason"], own)}
             decided.append(own)
         rows.append(row)
     return pa.concat_tables(decided), SOURCES.table(rows)
+
+
+def _with_given_subjects(before: pa.Table, after: pa.Table, row: dict[str, Any]) -> pa.Table:
+    """Return faces with the subjects that boxes of a table gave them, because the path of the source names none."""
+    if row["subject_id"] is not None:
+        return after
+    given = pc.fill_null(pc.equal(before["subject_origin"], "dataset"), False)
+    columns = {name: pc.if_else(given, before[name], after[name]) for name in _SUBJECT}
+    return store.replace_columns(after, columns)
 
 
 def _source(row: dict[str, Any]) -> Source:

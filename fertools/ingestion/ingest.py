@@ -13,7 +13,6 @@ import re
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,6 @@ from fertools.faces.templates import template_names
 from fertools.ingestion.dataset_sources import (
     dataset_options,
     find_dataset,
-    modality_in,
     note_dataset,
     save_dataset,
     write_pictures,
@@ -53,10 +51,14 @@ from fertools.ingestion.shards import SECTION, shard_folders
 from fertools.ingestion.source_options import SECTION as SOURCES
 from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
+from fertools.ingestion.votes import votes_path, write_votes
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
+from fertools.sources.archives.opened import local_file
 from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.images import is_wide
+from fertools.sources.label_table import label_files, read_label_table
+from fertools.sources.labels import LabelColumns, RowReader
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
 from fertools.sources.videos import is_wide_video
@@ -124,7 +126,8 @@ def ingest(
         The totals, with the failed sources. The sources table has the reason of each failure.
 
     Raises:
-        InputError: there is nothing to read, an option is invalid, or another command runs here.
+        InputError: there is nothing to read, the table of labels is wrong, an option is invalid, or another command
+            runs here.
         ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
         StorageError: the disk is full or cannot be written; everything committed is safe.
     """
@@ -145,13 +148,17 @@ def ingest(
     device = choose_device(options.device) if options.engine == "local" else options.device
     detector = load_detector(options.detector, options.detector_options("cpu" if device == "auto" else device))
     if dataset is None:
-        discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+        labels = RowReader(options.columns or LabelColumns(), rules.lexicon, "import:")
+        discovery = discover(
+            paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file(), labels=labels
+        )
     else:
         discovery = dataset.discovery
+    if options.table is not None:
+        discovery = label_files(discovery, read_label_table(options.table, rules.lexicon, options.columns))
     found: Sequence[SourceFile] = discovery.files
-    modality_of = partial(modality_in, dataset, options)
     _refuse_foreign_points(options, found)
-    _refuse_lost_range(options, [file for file in found if modality_of(file) == "thermal"])
+    _refuse_lost_range(options, [file for file in found if (file.modality or options.modality) == "thermal"])
     whole, everything = workspace, found
     if shard is not None:
         workspace, found = shard.place(whole), shard.of(everything)
@@ -160,7 +167,7 @@ def ingest(
         if options.overwrite:
             _forget_everything(workspace)
         refuse_other_options(workspace, options, detector, changed)
-        keys = {(dataset_of(file, options), modality_of(file)) for file in found}
+        keys = {(dataset_of(file, options), file.modality or options.modality) for file in found}
         described = describe_source_options(workspace, options, keys, dataset.recorded if dataset else None)
         options = replace(options, kept_from=kept_from(workspace))
         files.remove_unfinished(workspace.crops)
@@ -168,19 +175,12 @@ def ingest(
             store.forget_failed(workspace)
         for folder in discovery.workspaces:
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
+        _note_some(discovery.remarks, "members of archives", report)
         if dataset is not None:
             write_pictures(dataset)
             save_dataset(workspace, dataset, options.dataset or dataset.descriptor.name)
         note_dataset(workspace, dataset, options, report)
-        plan = make_plan(
-            workspace,
-            found,
-            rules,
-            options,
-            report,
-            dataset.described if dataset else None,
-            one_face=dataset is not None and dataset.one_face,
-        )
+        plan = make_plan(workspace, found, rules, options, report)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
         workspace.save_settings(SOURCES, described)
@@ -193,6 +193,8 @@ def ingest(
         finally:
             # A stopped run leaves a complete manifest of its committed parts.
             store.rebuild(workspace)
+        if voted := write_votes(workspace, found):
+            report.note(f"votes: {voted:,} faces have votes in {votes_path(workspace)}, the soft labels of training")
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=True))
     _note_unseen(workspace, found, options, report)
@@ -303,6 +305,13 @@ def _note_gone(plan: Plan, report: Reporter) -> None:
         report.note(f"gone: {more:,} more; the summary names all of them")
 
 
+def _note_some(remarks: Sequence[str], what: str, report: Reporter) -> None:
+    for remark in remarks[:_GONE_NAMED]:
+        report.note(remark)
+    if (more := len(remarks) - _GONE_NAMED) > 0:
+        report.note(f"and {more:,} more {what}")
+
+
 def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) -> None:
     """Raise InputError if a landmark table has none of the files, because then its paths are most likely wrong."""
     if options.landmarks is not None:
@@ -327,7 +336,8 @@ def _refuse_lost_range(options: IngestOptions, found: Sequence[SourceFile]) -> N
 
 
 def _is_wide_source(file: SourceFile) -> bool:
-    return is_wide(file.path) if file.kind == "image" else is_wide_video(file.path)
+    with local_file(file.path) as path:
+        return is_wide(path) if file.kind == "image" else is_wide_video(path)
 
 
 def _note_unseen(workspace: Workspace, found: Sequence[SourceFile], options: IngestOptions, report: Reporter) -> None:

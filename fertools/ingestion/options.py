@@ -22,6 +22,7 @@ from fertools.ingestion.shards import Shard
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.grey_range import GreyRange
+from fertools.sources.labels import LabelColumns
 from fertools.sources.sampling import Sampling, exact
 
 _EXECUTION_OPTIONS = (
@@ -51,6 +52,8 @@ SOURCE_OPTIONS = (
     "emotion_from",
     "descriptor",
     "frames",
+    "table",
+    "columns",
 )
 """Options that describe the given sources, not the workspace."""
 
@@ -97,6 +100,10 @@ class IngestOptions:
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: source of the subject; see `fertools.sources.naming.NamingRules`.
         emotion_from: source of the emotion; see `fertools.sources.naming.NamingRules`.
+        table: CSV or Parquet table with the labels of the sources (see `fertools.sources.label_table`). Only the files
+            that it names are ingested.
+        columns: which column of the table, or of a dataset whose rows hold the pictures, means what; None for columns
+            with usual names.
         dataset: dataset name for every row; None for the name of each given folder. If it is the name of a descriptor,
             such as `ckplus`, that descriptor says how the folder is read.
         descriptor: name of the descriptor that says how the folder is read, or `NAME:LAYOUT`; `auto` for that of
@@ -145,6 +152,8 @@ class IngestOptions:
     quality: str = "standard"
     subject_from: str = "auto"
     emotion_from: str = "folder"
+    table: Path | None = None
+    columns: LabelColumns | None = None
     dataset: str | None = None
     descriptor: str = "auto"
     frames: str | None = None

@@ -10,25 +10,25 @@ import json
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fertools.core import files
 from fertools.core.arguments import given
-from fertools.core.errors import ResumeRefused
+from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.explain import raise_of_machine
-from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
+from fertools.sources.archives.opened import exists, hash_content, split_member, stamp
 from fertools.sources.content import Kind
 from fertools.sources.datasets.frame_rules import FrameRule
-from fertools.sources.datasets.labels import FaceLabels
-from fertools.sources.datasets.reading import DatasetFile
 from fertools.sources.discovery import SourceFile
-from fertools.sources.naming import NamingRules
+from fertools.sources.labels import FaceLabels
+from fertools.sources.naming import NamingRules, PathLabels
 
 IMAGES_PER_ITEM = 64
 """Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
@@ -40,9 +40,6 @@ COPY_OF = "same content as "
 """Beginning of the reason of a duplicate; the path of the original source follows."""
 
 
-DATASET = "dataset"
-"""Origin of labels that a dataset states by its descriptor."""
-
 _LABELS = (("subject_id", "subject_origin"), ("emotion", "emotion_origin"))
 """Columns of each label and of its origin."""
 
@@ -51,8 +48,7 @@ _LABELS = (("subject_id", "subject_origin"), ("emotion", "emotion_origin"))
 class Source:
     """One file to ingest: the columns of its `sources` row that are known before it is opened.
 
-    The last fields come from the descriptor of a dataset: the frames to read, whether the labels mean the largest face
-    only, further columns of its faces, and the labels of faces in boxes.
+    The frames to read, and whether the labels mean the largest face only, come from the descriptor of a dataset.
     """
 
     source_id: str
@@ -66,11 +62,10 @@ class Source:
     emotion_origin: str | None
     status: str | None = None
     reason: str | None = None
+    labels: tuple[FaceLabels, ...] = ()
     modality: str = "visible"
     frames: FrameRule | None = None
     one_face: bool = False
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    boxes: tuple[FaceLabels, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,23 +106,11 @@ def make_plan(
     rules: NamingRules,
     options: IngestOptions,
     report: Reporter | None = None,
-    described: Mapping[Path, DatasetFile] | None = None,
-    *,
-    one_face: bool = False,
 ) -> Plan:
     """Return the work that remains for the files in `found`.
 
     Of several files with the same content, one is ingested with the labels of all. New files are read completely to
     compute their digests; `report` receives the progress if that takes long.
-
-    Args:
-        workspace: workspace of the ingest.
-        found: files to ingest.
-        rules: rules for reading paths.
-        options: options of the ingest.
-        report: receives the progress.
-        described: what a dataset says about its files, by path; their paths are not read by `rules`.
-        one_face: whether the labels of described files mean the largest face only.
 
     Raises:
         InputError: the path of a file names two people.
@@ -143,11 +126,7 @@ def make_plan(
     before = 0
     reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
     for file in found:
-        dataset_file = described.get(file.path) if described else None
-        if dataset_file is None:
-            source = _describe(workspace, file, rules, options)
-        else:
-            source = _describe_by(workspace, file, dataset_file, options, one_face=one_face)
+        source = _describe(workspace, file, rules, options)
         old = committed.get(source.name)
         digest, trouble = digests.of(file.path)
         reading.advance(digests.read_bytes)
@@ -168,21 +147,20 @@ def make_plan(
     digests.save()
     # Sources that were ingested from another folder still exist, although they are not in `found`.
     names = committed.keys() - {workspace.name_of(file.path) for file in found}
-    gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
+    gone = tuple(name for name in sorted(names) if not exists(workspace.path_of(name)))
     todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
     return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
 
 
 def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:
-    """Return the dataset name of a file: that of the option, or of the given folder."""
-    root = file.path
-    for _ in file.below.parts:
-        root = root.parent
-    return options.dataset or root.name or None
+    """Return the dataset name of a file: that of the option, or of the given folder or archive."""
+    return options.dataset or file.given or None
 
 
 def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, options: IngestOptions) -> Source:
     named = rules.read(file.below, file.given)
+    if file.labels:
+        named = _labels_of(file.labels, named)
     return Source(
         source_id="",
         path=file.path,
@@ -193,36 +171,23 @@ def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, option
         subject_origin=named.subject_origin,
         emotion=named.emotion,
         emotion_origin=named.emotion_origin,
-        modality=options.modality,
-        frames=FrameRule.parse(options.frames) if options.frames else None,
+        labels=file.labels,
+        modality=file.modality or options.modality,
+        frames=file.frames or (FrameRule.parse(options.frames) if options.frames else None),
+        one_face=file.one_face,
     )
 
 
-def _describe_by(
-    workspace: Workspace, file: SourceFile, described: DatasetFile, options: IngestOptions, *, one_face: bool
-) -> Source:
-    """Return the source of a file of a dataset; the origin of its labels is the dataset."""
-    labels = described.labels
-    columns: dict[str, Any] = {name: getattr(labels, name) for name in ("intensity", "valence", "arousal")}
-    columns["va_origin"] = DATASET if labels.valence is not None or labels.arousal is not None else None
-    columns["pair_id"] = labels.pair
-    return Source(
-        source_id="",
-        path=file.path,
-        name=workspace.name_of(file.path),
-        kind=file.kind,
-        dataset=options.dataset,
-        subject_id=labels.subject,
-        subject_origin=DATASET if labels.subject else None,
-        emotion=labels.emotion,
-        emotion_origin=DATASET if labels.emotion else None,
-        reason=labels.reason,
-        modality=labels.modality,
-        frames=described.frames,
-        one_face=one_face,
-        columns={name: value for name, value in columns.items() if value is not None},
-        boxes=described.faces,
-    )
+def _labels_of(labels: tuple[FaceLabels, ...], named: PathLabels) -> PathLabels:
+    """Return what holds for a whole source: its labels without a box, and of the path what they do not give."""
+    first, boxed = labels[0], any(one.box is not None for one in labels)
+    if "subject_id" in first.given:
+        subject = None if boxed else first.subject_id
+        named = replace(named, subject=subject, subject_origin="dataset" if subject else None)
+    if "emotion" in first.given:
+        emotion = None if boxed else first.emotion
+        named = replace(named, emotion=emotion, emotion_origin=first.origin if emotion else None)
+    return named
 
 
 def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
@@ -235,6 +200,9 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         copies: all files with this content in any order, including the source itself.
     """
     conflicts, agreed = [], dict[str, str | None]()
+    own = {copy.labels for copy in copies if any(map(_adds, copy.labels))}
+    if len(own) > 1:
+        conflicts.append("its copies have different labels, so these are unknown")
     for label, origin in _LABELS:
         said = {copy.name: getattr(copy, label) for copy in copies if getattr(copy, label) is not None}
         values = sorted(set(said.values()))
@@ -244,15 +212,14 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         agreed[label] = values[0] if len(values) == 1 else None
         origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
         agreed[origin] = min(origins, default=None)
-    columns = dict(source.columns)
-    for name in sorted({name for copy in copies for name in copy.columns}):
-        values = sorted({copy.columns[name] for copy in copies if name in copy.columns}, key=str)
-        columns[name] = values[0]
-        if len(values) > 1:
-            del columns[name]
-            conflicts.append(f"its copies contradict one another, so {name} is unknown")
-    agreed["reason"] = "; ".join(filter(None, [source.reason, *conflicts])) or None
-    return replace(source, **agreed, columns=columns)  # type: ignore[arg-type]  # columns of texts
+    labels = own.pop() if len(own) == 1 else () if own else source.labels
+    return replace(source, **agreed, labels=labels, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]
+
+
+def _adds(labels: FaceLabels) -> bool:
+    """Return whether labels say more than the subject and the emotion, which are compared by themselves."""
+    more = (labels.valence, labels.arousal, labels.intensity, labels.split, labels.pair_id, labels.box)
+    return bool(labels.votes) or any(value is not None for value in more)
 
 
 def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:
@@ -298,7 +265,7 @@ def _items(sources: list[Source]) -> list[Item]:
 def size_bytes(path: Path) -> int:
     """Return the size of a file in bytes, 0 if it is unknown."""
     try:
-        return path.stat().st_size
+        return stamp(path).size_bytes
     except OSError:
         return 0
 
@@ -338,29 +305,31 @@ class _Digests:
         sizes = 0
         for file in found:
             with suppress(OSError):
-                status = file.path.stat()
-                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [status.st_size, status.st_mtime_ns]:
-                    sizes += status.st_size
+                now = stamp(file.path)
+                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [now.size_bytes, now.modified_ns]:
+                    sizes += now.size_bytes
         return sizes
 
     def of(self, path: Path) -> tuple[str | None, str | None]:
         """Return the digest of `path` and None, or None and the reason for the failure."""
         name = self._workspace.name_of(path)
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
+            if split_member(path) is None and not stat.S_ISREG(path.stat().st_mode):
                 # A named pipe, for example: reading it could take forever.
                 return None, "is not an ordinary file"
-            key = [status.st_size, status.st_mtime_ns]
+            now = stamp(path)
+            key = [now.size_bytes, now.modified_ns]
             known = self._known.get(name)
             if known is not None and known[:2] == key and known[2]:
                 return str(known[2]), None
-            digest = hash_file(path)
-            self.read_bytes += status.st_size
+            digest = hash_content(path)
+            self.read_bytes += now.size_bytes
+        except InputError as error:
+            return None, str(error).replace(str(path), "it")
         except OSError as error:
             raise_of_machine(error, path)
             return None, f"cannot be read: {error.strerror}"
-        if status.st_size == 0:
+        if now.size_bytes == 0:
             return None, "the file is empty (0 bytes)"
         self._known[name] = [*key, digest]
         self._changed = True

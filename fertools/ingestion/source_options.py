@@ -48,6 +48,10 @@ def describe_source_options(
     if options.landmarks is not None:
         # The content of the table matters, not its path.
         now["landmarks"] = hash_file(options.landmarks)
+    if options.table is not None:
+        now["table"] = hash_file(options.table)
+    if options.columns is not None:
+        now["columns"] = str(options.columns)
     if options.grey_range is not None:
         now["grey_range"] = str(options.grey_range)
     now = {name: list(value) if isinstance(value, tuple) else value for name, value in now.items() if value is not None}

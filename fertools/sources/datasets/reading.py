@@ -12,12 +12,12 @@ import numpy as np
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import Lexicon
 from fertools.sources.content import VIDEO_SUFFIXES
+from fertools.sources.datasets.described_faces import DescribedFace, Labeller
 from fertools.sources.datasets.descriptor import Descriptor, Layout, Table
 from fertools.sources.datasets.filling import fill
 from fertools.sources.datasets.frame_rules import ALL, FrameRule
 from fertools.sources.datasets.joining import MatchedFile, drop_repeated, find_unequal, join_tables, match_files
 from fertools.sources.datasets.label_tables import read_rows, read_tables
-from fertools.sources.datasets.labels import FaceLabels, Labeller
 from fertools.sources.datasets.tree import Tree
 
 
@@ -35,14 +35,14 @@ class DatasetFile:
     """
 
     name: str
-    labels: FaceLabels
-    faces: tuple[FaceLabels, ...] = ()
+    labels: DescribedFace
+    faces: tuple[DescribedFace, ...] = ()
     frames: FrameRule = ALL
     pixels: bytes | None = field(default=None, repr=False)
     shape: tuple[int, int] = (0, 0)
 
     @property
-    def all_labels(self) -> tuple[FaceLabels, ...]:
+    def all_labels(self) -> tuple[DescribedFace, ...]:
         """The labels of each face that the dataset describes."""
         return self.faces or (self.labels,)
 

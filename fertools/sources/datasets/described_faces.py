@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
+from fertools.core.label_distribution import OTHER
 from fertools.core.vocabulary import Lexicon
 from fertools.manifests.schema import MODALITIES, SPLITS
 from fertools.sources.datasets.descriptor import NUMBERS, Descriptor, Layout
 from fertools.sources.datasets.filling import fill
+from fertools.sources.labels import Box, FaceLabels
 
+ORIGIN = "dataset"
+"""Origin of the labels that a dataset states."""
 VOTES = "votes"
 """Value of the field `emotion` that takes the label with most votes."""
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class FaceLabels:
+class DescribedFace:
     """What a dataset says about one face.
 
     Attributes:
@@ -29,6 +32,7 @@ class FaceLabels:
         valence: from -1 to 1.
         arousal: from -1 to 1.
         votes: number of votes by label; labels outside the lexicon have the dataset's own words.
+        soft_votes: votes by label of the lexicon; the votes for other words together are those of another expression.
         sequence: identifier of the sequence.
         session: identifier of the session.
         view: direction of the camera.
@@ -45,6 +49,7 @@ class FaceLabels:
     valence: float | None = None
     arousal: float | None = None
     votes: Mapping[str, float] = field(default_factory=dict)
+    soft_votes: tuple[tuple[str, float], ...] = ()
     sequence: str | None = None
     session: str | None = None
     view: str | None = None
@@ -53,6 +58,24 @@ class FaceLabels:
     split: str | None = None
     box: Box | None = None
     reason: str | None = None
+
+    @property
+    def labels(self) -> FaceLabels:
+        """The labels as any source has them."""
+        return FaceLabels(
+            given=frozenset({"subject_id", "emotion"}),
+            subject_id=self.subject,
+            emotion=self.emotion,
+            valence=self.valence,
+            arousal=self.arousal,
+            intensity=self.intensity,
+            split=self.split,
+            pair_id=self.pair,
+            votes=self.soft_votes,
+            box=self.box,
+            reason=self.reason,
+            origin=ORIGIN,
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +98,7 @@ class Labeller:
         override: Mapping[str, str] | None = None,
         tally: Mapping[str, int] | None = None,
         reason: str | None = None,
-    ) -> FaceLabels:
+    ) -> DescribedFace:
         """Return the labels that some values give.
 
         Args:
@@ -92,11 +115,12 @@ class Labeller:
         votes = self._votes(values, tally)
         emotion, why = self._emotion(templates.get("emotion", ""), values, votes)
         numbers = {name: self._number(name, raw.get(name), values) for name in NUMBERS}
-        return FaceLabels(
+        return DescribedFace(
             subject=self._subject(raw.get("subject")),
             emotion=None if reason else emotion,
             **numbers,
             votes=votes,
+            soft_votes=self._soft(votes),
             sequence=raw.get("sequence"),
             session=raw.get("session"),
             view=raw.get("view"),
@@ -147,6 +171,13 @@ class Labeller:
             label = self.lexicon.lookup(word) or word
             counted[label] = counted.get(label, 0.0) + count
         return {label: count for label, count in counted.items() if count}
+
+    def _soft(self, votes: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+        soft: dict[str, float] = {}
+        for word, count in votes.items():
+            label = word if word in self.lexicon.labels else OTHER
+            soft[label] = soft.get(label, 0.0) + count
+        return tuple(sorted(soft.items()))
 
     def _number(self, name: str, text: str | None, values: Mapping[str, str]) -> float | None:
         if text is None:
