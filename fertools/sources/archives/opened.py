@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
+import struct
 import tempfile
 import threading
 from collections import OrderedDict
@@ -17,13 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from fertools.core.errors import FertoolsError, InputError, first_line
+import pyarrow as pa
+
+from fertools.core.errors import InputError, first_line
 from fertools.core.explain import raise_of_machine
 from fertools.core.files import storage_errors
 from fertools.core.hashing import DIGEST_BYTES
 from fertools.sources.archives.members import Archive, Member
 from fertools.sources.archives.picture_table import SUFFIXES, PictureTable
+from fertools.sources.archives.tar_archive import ERRORS as TAR_ERRORS
 from fertools.sources.archives.tar_archive import TarArchive
+from fertools.sources.archives.zip_archive import ERRORS as ZIP_ERRORS
 from fertools.sources.archives.zip_archive import ZipArchive
 
 _KEPT_OPEN: Final = 8
@@ -36,6 +42,10 @@ _opened: OrderedDict[tuple[int, Path, int, int], Archive] = OrderedDict()
 _lock = threading.RLock()
 """Held while an archive is read, because threads of the rating page share it."""
 _listed: dict[tuple[int, Path, int, int], dict[str, Member]] = {}
+
+
+_DAMAGE: Final = (*ZIP_ERRORS, *TAR_ERRORS, RuntimeError, struct.error, pa.ArrowException)
+"""What libraries raise for damaged content."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +214,7 @@ def _reading_member(path: Path) -> Iterator[None]:
     """Turn any error of a decompressor about a member into one sentence."""
     try:
         yield
-    except FertoolsError:
-        raise
-    except Exception as error:  # decompressors raise almost any error for damaged content
+    except _DAMAGE as error:
         if split_member(path) is None:
             raise
         raise_of_machine(error, path)

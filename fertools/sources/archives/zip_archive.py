@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
 import zlib
 from lzma import LZMAError
@@ -28,6 +29,9 @@ from fertools.sources.archives.members import (
 ERRORS: Final = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, LZMAError, NotImplementedError)
 """What `zipfile` and the decompressors raise for damaged content."""
 _ENCRYPTED: Final = 1
+_IS_UTF8: Final = 0x800
+_UNICODE_PATH: Final = 0x7075
+"""Identifier of the extra field in which the `zip` program writes a name in UTF-8."""
 
 
 class ZipArchive:
@@ -53,7 +57,7 @@ class ZipArchive:
         # The first entry of a name is not better than the last, so `contents` refuses both.
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
-            if isinstance(name := safe_name(entry.filename), str):
+            if isinstance(name := safe_name(_name(entry)), str):
                 self._entries[name] = entry
 
     def contents(self) -> Contents:
@@ -69,7 +73,7 @@ class ZipArchive:
             raise bomb(self.path, limits)
         members, refused = [], []
         for entry in files:
-            name = safe_name(entry.filename)
+            name = safe_name(_name(entry))
             if isinstance(name, Refused):
                 refused.append(name)
             elif why := self._refusal(entry):
@@ -100,3 +104,23 @@ class ZipArchive:
     def close(self) -> None:
         """See `Archive`."""
         self._zip.close()
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """Return the name of an entry; `zipfile` reads a name in UTF-8 wrongly unless its flag says so."""
+    if entry.flag_bits & _IS_UTF8 or entry.filename.isascii():
+        return entry.filename
+    try:
+        raw = entry.filename.encode("cp437")
+    except UnicodeEncodeError:
+        return entry.filename
+    extra = entry.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<HH", extra[:4])
+        if kind == _UNICODE_PATH and extra[5:9] == zlib.crc32(raw).to_bytes(4, "little"):
+            raw = extra[9 : 4 + size]
+        extra = extra[4 + size :]
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return entry.filename
