@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -76,7 +77,7 @@ def new(
     from fertools.sources.discovery import list_files
 
     workspace = open_workspace(folder)
-    asks = not yes and click.get_text_stream("stdin").isatty()
+    asks = not yes and sys.stdin.isatty()
     tree = FolderTree.of(source, list_files(source, home=workspace.root))
     if files is None:
         files = guess_template(tree, load_lexicon(workspace.root))
