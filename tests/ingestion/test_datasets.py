@@ -60,7 +60,7 @@ def test_a_wrong_folder_and_a_contradicting_option_are_refused(tmp_path: Path) -
     given = write_tree(tmp_path / "set", TREES["ck48", "folders"])
     with pytest.raises(InputError, match="is not laid out as Japanese"):
         ingest(given, tmp_path / "w", options("jaffe"))
-    with pytest.raises(InputError, match="subject_from.* and the descriptor of CK"):
+    with pytest.raises(InputError, match=r"subject_from.* and the descriptor of CK"):
         ingest(given, tmp_path / "w", options("ck48", subject_from="none"))
     with pytest.raises(InputError, match="names no descriptor, which a dry run needs"):
         fertools.preview_dataset(given, tmp_path / "w", options("mine"))
