@@ -65,7 +65,7 @@ def new(
 ) -> int:
     """Write a descriptor for a folder into the workspace, after a preview.
 
-    Without --files, a template is guessed from the folder. On a terminal you are asked for a better one.
+    Without --files, a template is guessed from the folder. On a terminal you can type a better one.
     """
     from fertools.cli.dataset_text import preview_text
     from fertools.core.errors import InputError

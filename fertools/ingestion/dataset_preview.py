@@ -69,7 +69,7 @@ def preview_dataset(
     Args:
         inputs: folders of the dataset.
         workspace: workspace whose own descriptors take precedence.
-        options: options of the ingest, of which `dataset` or `descriptor` names the descriptor.
+        options: options of the ingest; `dataset` or `descriptor` names the descriptor.
         rows: number of first rows.
 
     Raises:

@@ -40,48 +40,48 @@ class DatasetSources:
 
     Attributes:
         descriptor: the dataset.
-        readings: what each given folder contains.
+        folders: what each given folder contains.
         discovery: the files as sources, and the number of the others.
         described: what the dataset says about each file, by its path.
     """
 
     descriptor: Descriptor
-    readings: tuple[DatasetReading, ...]
+    folders: tuple[DatasetReading, ...]
     discovery: Discovery
     described: Mapping[Path, DatasetFile] = field(repr=False)
 
     @property
     def is_crops(self) -> bool:
         """Whether the pictures are face crops."""
-        return self.readings[0].layout.crops
+        return self.folders[0].layout.crops
 
     @property
     def one_face(self) -> bool:
         """Whether the labels mean the largest face of a picture."""
-        return self.readings[0].layout.face == "largest"
+        return self.folders[0].layout.face == "largest"
 
     @property
     def joined(self) -> DatasetReading:
-        """The readings of all given folders as one."""
+        """All given folders as one."""
         left_out: Counter[str] = Counter()
-        for reading in self.readings:
+        for reading in self.folders:
             left_out.update(reading.left_out)
-        files_read = tuple(file for reading in self.readings for file in reading.files)
-        remarks = tuple(remark for reading in self.readings for remark in reading.remarks)
-        return replace(self.readings[0], files=files_read, left_out=dict(left_out), remarks=remarks)
+        files_read = tuple(file for reading in self.folders for file in reading.files)
+        remarks = tuple(remark for reading in self.folders for remark in reading.remarks)
+        return replace(self.folders[0], files=files_read, left_out=dict(left_out), remarks=remarks)
 
     @property
     def recorded(self) -> dict[str, Any]:
         """What the workspace records beside the options of the sources."""
-        return {"descriptor": f"{self.descriptor.name}{PARTS}{self.readings[0].layout.name}", "one_face": self.one_face}
+        return {"descriptor": f"{self.descriptor.name}{PARTS}{self.folders[0].layout.name}", "one_face": self.one_face}
 
     @property
     def remarks(self) -> list[str]:
         """Sentences for the user: the layout, what is not verified, and what is odd in the files."""
-        layout = self.readings[0].layout
+        layout = self.folders[0].layout
         found = [f"{self.descriptor.title}, layout {layout.name}: {layout.title}"]
         found += [f"not verified: {what}" for what in self.descriptor.unverified]
-        return found + [remark for reading in self.readings for remark in reading.remarks]
+        return found + [remark for reading in self.folders for remark in reading.remarks]
 
 
 def find_descriptor(workspace: Workspace, options: IngestOptions) -> tuple[Descriptor | None, str]:
@@ -157,14 +157,14 @@ def open_dataset(
     described: dict[Path, DatasetFile] = {}
     found: list[SourceFile] = []
     passed_over: Counter[str] = Counter()
-    readings: list[DatasetReading] = []
+    folders: list[DatasetReading] = []
     for folder in inputs:
         if not folder.is_dir():
             raise InputError(f"{folder} is not a folder; give the folder of {descriptor.title}")
         tree = FolderTree.of(folder, list_files(folder, home=workspace.root, beside=beside))
-        chosen = choose_layout(tree, descriptor, layout or (readings[0].layout.name if readings else ""))
+        chosen = choose_layout(tree, descriptor, layout or (folders[0].layout.name if folders else ""))
         reading = read_dataset(tree, descriptor, chosen, lexicon, frames)
-        readings.append(reading)
+        folders.append(reading)
         passed_over.update(reading.left_out)
         for file in reading.files:
             path = tree.path_of(file.name) if file.pixels is None else _place(workspace, descriptor, file)
@@ -188,7 +188,7 @@ def open_dataset(
                 )
     found.sort(key=lambda file: file.path)
     discovery = Discovery(tuple(found), dict(passed_over))
-    return DatasetSources(descriptor, tuple(readings), discovery, described)
+    return DatasetSources(descriptor, tuple(folders), discovery, described)
 
 
 def dataset_options(options: IngestOptions, dataset: DatasetSources) -> IngestOptions:
@@ -234,7 +234,7 @@ def save_dataset(workspace: Workspace, dataset: DatasetSources, name: str) -> No
     terms = dataset.descriptor.terms
     record = {
         "descriptor": dataset.descriptor.name,
-        "layout": dataset.readings[0].layout.name,
+        "layout": dataset.folders[0].layout.name,
         "digest": dataset.descriptor.digest,
         "licence": terms.licence,
         "may_share": terms.may_share,
