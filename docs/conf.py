@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import fertools
-from docs.site import commands, names, pictures
+from docs.site import commands, datasets, names, pictures
 
 project = "fertools"
 author = "the fertools contributors"
@@ -44,7 +44,7 @@ add_module_names = False
 
 def write_generated(app: Sphinx, page: str, text: list[str]) -> None:
     """Put what is generated from the code in the place of its mark on a page."""
-    for module in (commands, names):
+    for module in (commands, datasets, names):
         if module.MARK in text[0]:
             text[0] = text[0].replace(module.MARK, module.render())
 

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from fertools.inference.model import load_model as load_model
     from fertools.inference.results import PicturePrediction as PicturePrediction
     from fertools.inference.results import PicturePredictions as PicturePredictions
+    from fertools.ingestion.dataset_preview import DatasetPreview as DatasetPreview
+    from fertools.ingestion.dataset_preview import list_datasets as list_datasets
+    from fertools.ingestion.dataset_preview import preview_dataset as preview_dataset
     from fertools.ingestion.filter import FilterOptions as FilterOptions
     from fertools.ingestion.filter import FilterSummary as FilterSummary
     from fertools.ingestion.filter import filter_faces as filter_faces
@@ -75,7 +78,9 @@ if TYPE_CHECKING:
     from fertools.samples.dataset import SampleSummary as SampleSummary
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.samples.sample_options import SampleOptions as SampleOptions
+    from fertools.sources.datasets.descriptor import Descriptor as Descriptor
     from fertools.sources.grey_range import GreyRange as GreyRange
+    from fertools.sources.labels import LabelColumns as LabelColumns
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
@@ -177,6 +182,11 @@ _NAMES = {
         "PicturePrediction",
         "PicturePredictions",
     ),
+    "fertools.ingestion.dataset_preview": (
+        "DatasetPreview",
+        "list_datasets",
+        "preview_dataset",
+    ),
     "fertools.ingestion.filter": (
         "FilterOptions",
         "FilterSummary",
@@ -211,7 +221,9 @@ _NAMES = {
         "draw_dataset",
     ),
     "fertools.samples.sample_options": ("SampleOptions",),
+    "fertools.sources.datasets.descriptor": ("Descriptor",),
     "fertools.sources.grey_range": ("GreyRange",),
+    "fertools.sources.labels": ("LabelColumns",),
     "fertools.splits.split": (
         "SplitSummary",
         "split",

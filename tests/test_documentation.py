@@ -17,6 +17,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 import fertools as package
+from docs.site import datasets
 from docs.site.commands import walk
 from fertools.annotations.log import RatingLog
 from fertools.core.workspace import Workspace
@@ -163,3 +164,11 @@ def test_the_examples_of_docstrings_run(request: pytest.FixtureRequest, module: 
         said: list[str] = []
         doctest.DocTestRunner(verbose=False).run(test, out=said.append)
         assert not said, "".join(said)
+
+
+def test_the_reference_of_datasets_has_every_descriptor() -> None:
+    rendered = datasets.render()
+    page = (ROOT / "docs" / "reference" / "datasets.md").read_text(encoding="utf-8")
+    assert datasets.MARK in page
+    for path in (ROOT / "manifests").glob("*.toml"):
+        assert f"## {path.stem}\n" in rendered

@@ -19,7 +19,10 @@ def walk() -> Iterator[tuple[str, click.Command]]:
     """Yield every command with its full name, `fertools` itself first."""
     yield "fertools", cli
     for name in COMMANDS:
-        yield f"fertools {name}", importlib.import_module(f"fertools.cli.{name}").command
+        command = importlib.import_module(f"fertools.cli.{name}").command
+        yield f"fertools {name}", command
+        if isinstance(command, click.Group):
+            yield from ((f"fertools {name} {below}", one) for below, one in command.commands.items())
         if name == "annotate":
             for below in SUBCOMMANDS:
                 yield f"fertools annotate {below}", importlib.import_module(f"fertools.cli.annotate_{below}").command

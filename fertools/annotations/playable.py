@@ -20,6 +20,7 @@ from fertools.core import files, products
 from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.sources.animations import read_video
+from fertools.sources.archives.opened import local_file, split_member
 from fertools.sources.grey_range import PER_IMAGE
 from fertools.sources.videos import (
     BrokenVideoError,
@@ -58,7 +59,7 @@ def original_if_playable(path: Path) -> Playable | None:
         InputError: the file cannot be opened as a video.
     """
     codecs = _PLAYED.get(path.suffix.lower())
-    if codecs is None:
+    if codecs is None or split_member(path) is not None:
         return None
     with reading(path, "cannot be opened as a video"), open_video(path) as container:
         stream = choose_stream(container)
@@ -131,7 +132,8 @@ def make_copy(
         return found
     video, table = copy_paths(workspace, source_id)
     with reading(path, "cannot be converted for the browser"), files.replacing(video) as temporary:
-        times_s = _encode(path, temporary, advance)
+        with local_file(path) as file:
+            times_s = _encode(file, temporary, advance)
         products.mark(workspace.playable)
     # The copy is complete once its table exists, so the table is written last.
     files.write_json(table, {"times_s": times_s})

@@ -16,6 +16,7 @@ from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.sources.animations import read_video
+from fertools.sources.archives.opened import exists, local_file
 from fertools.sources.grey_range import PER_IMAGE
 from fertools.sources.images import read_image
 from fertools.sources.sampling import Sampling
@@ -48,10 +49,11 @@ def draw_surroundings(workspace: Workspace, face_id: str) -> bytes:
     wanted = [("source_id", "=", face["source_id"])]
     (source,) = store.read_sources(workspace, ("path", "kind"), wanted).to_pylist()
     path = workspace.path_of(source["path"])
-    if not path.is_file():
+    if not exists(path):
         raise InputError(f"{path} is missing, so only the crop can be shown; restore it")
     # The whole range of 16 bits would show most thermal pictures as one grey.
-    frame = read_image(path, PER_IMAGE) if source["kind"] == "image" else _frame(path, face)
+    with local_file(path) as file:
+        frame = read_image(file, PER_IMAGE) if source["kind"] == "image" else _frame(file, face)
     return _coded(around(frame, np.array(face["box"], np.float64)))
 
 

@@ -18,6 +18,7 @@ from fertools.cli.options import (
 )
 from fertools.cli.values import (
     parse_centre,
+    parse_columns,
     parse_fps,
     parse_grey_range,
     parse_min_face,
@@ -50,7 +51,9 @@ GROUPS = {
     "Detector": ("--detector", "--mode", "--thresholds", "--factor", "--weights", "--batch-size", "--mix-detectors"),
     "Faces and crops": ("--max-faces", "--smoothing", "--crop-format", "--fill", "--grey-range"),
     "Sources that are face crops": ("--crops", "--landmarks", "--centre"),
-    "Values for every row": ("--dataset", "--modality", "--licence"),
+    "Labels from tables": ("--table", "--columns"),
+    "Published datasets": ("--dataset", "--descriptor", "--frames", "--dry-run"),
+    "Values for every row": ("--modality", "--licence"),
     "Many machines": ("--shard", "--engine", "--ray-address", "--stall"),
     "Repeated runs": ("--retry-failed", "--overwrite", "--wait"),
 }
@@ -173,7 +176,37 @@ GROUPS = {
     show_default=True,
     help="Emotion: folder (a folder named by a word for an emotion), none, or a regular expression.",
 )
-@click.option("--dataset", default=None, help="Name of the dataset.  [default: name of the given folder]")
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="Labels of the sources: a CSV or Parquet table with a row per file, or per face with a box.",
+)
+@click.option(
+    "--columns",
+    default=None,
+    callback=read_by(parse_columns),
+    help="Columns of the labels, such as path=file,emotion=expression,box=x1:y1:x2:y2.",
+)
+@click.option(
+    "--dataset",
+    default=None,
+    help="Name of the dataset. One of `fertools datasets`, such as ckplus, is read by its layout.  [default: name of "
+    "the given folder]",
+)
+@click.option(
+    "--descriptor",
+    default="auto",
+    show_default=True,
+    help="Descriptor of the dataset: NAME or NAME:LAYOUT, auto (that of --dataset, if there is one), or none.",
+)
+@click.option(
+    "--frames",
+    default=None,
+    help="Frames of each sequence or video: all, first:N, last:N, middle:N, apex or every:N.  [default: as the "
+    "descriptor says]",
+)
+@click.option("--dry-run", is_flag=True, help="Show what the descriptor finds, and change nothing.")
 @click.option("--modality", default="visible", show_default=True, help="Modality: visible, thermal, nir or animated.")
 @click.option("--licence", default=None, help="Licence of the pictures.")
 @click.option(
@@ -202,13 +235,22 @@ GROUPS = {
 @click.option("--retry-failed", is_flag=True, help="Try sources again that failed before.")
 @click.option("--overwrite", is_flag=True, help="Remove what was ingested here and start again.")
 @json_option
-def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: tuple[str, ...], **values: Any) -> int:
+def command(
+    sources: tuple[Path, ...],
+    folder: Path,
+    as_json: bool,
+    templates: tuple[str, ...],
+    dry_run: bool,
+    **values: Any,
+) -> int:
     """Detect, track and align every face in videos and pictures.
 
     SOURCE is a video, a picture or a folder, which is searched to any depth. The name of a folder gives the emotion
     (joyful/ is happiness) or the subject (p03/). Otherwise each video is a subject of its own. Run the same command
     again to resume after any stop.
     """
+    if dry_run:
+        return _show(sources, folder, as_json, values)
     from fertools.core.processes import prepare_workers, processors
     from fertools.ingestion.engines import WORKER_MODULES
 
@@ -233,4 +275,19 @@ def command(sources: tuple[Path, ...], folder: Path, as_json: bool, templates: t
         click.echo(_CUT_OFF.format(cut_off=cut_off, detected=summary.detected), err=True)
     if failed := len(summary.failures):
         raise ItemsFailed(f"{failed} of {sum(summary.sources.values())} sources failed; see manifests/sources.parquet")
+    return 0
+
+
+def _show(sources: tuple[Path, ...], folder: Path, as_json: bool, values: dict[str, Any]) -> int:
+    """Print what an ingest by a descriptor would read."""
+    import json
+
+    from fertools.cli.dataset_text import describe_preview, preview_text
+    from fertools.ingestion.dataset_preview import preview_dataset
+    from fertools.ingestion.options import IngestOptions
+
+    preview = preview_dataset(sources, open_workspace(folder), IngestOptions(**values))
+    click.echo(
+        json.dumps(describe_preview(preview), indent=2, ensure_ascii=False) if as_json else preview_text(preview)
+    )
     return 0

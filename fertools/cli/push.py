@@ -13,8 +13,11 @@ from fertools.cli.options import json_option, open_workspace, print_result, wait
 @click.argument("url", metavar="URL")
 @workspace_option
 @wait_option
+@click.option(
+    "--allow-restricted", is_flag=True, help="Send datasets whose terms forbid passing their pictures on, too."
+)
 @json_option
-def command(url: str, folder: Path, as_json: bool) -> int:
+def command(url: str, folder: Path, allow_restricted: bool, as_json: bool) -> int:
     """Copy the dataset to object storage, such as s3://bucket/name.
 
     This copies crops, manifest parts, the manifest, and shards that are not merged yet. Objects that exist are skipped.
@@ -25,7 +28,7 @@ def command(url: str, folder: Path, as_json: bool) -> int:
 
     workspace = open_workspace(folder)
     with Progress("push", "objects") as report:
-        summary = push(workspace, url, report)
+        summary = push(workspace, url, report, allow_restricted=allow_restricted)
     result = {
         "store": url,
         "parts": summary.parts,

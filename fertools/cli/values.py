@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from fertools.faces.detection.min_face import MinFace
     from fertools.sources.grey_range import GreyRange
+    from fertools.sources.labels import LabelColumns
 
 
 def read_by(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -36,6 +37,17 @@ def parse_min_face(text: str) -> MinFace:
     from fertools.faces.detection.min_face import MinFace
 
     return MinFace.parse(text)
+
+
+def parse_columns(text: str) -> LabelColumns:
+    """Read `MEANING=COLUMN,...`.
+
+    Raises:
+        InputError: a meaning is unknown or given twice.
+    """
+    from fertools.sources.labels import LabelColumns
+
+    return LabelColumns.parse(text)
 
 
 def parse_grey_range(text: str) -> GreyRange:

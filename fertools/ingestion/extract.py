@@ -23,6 +23,7 @@ from fertools.ingestion.search import Search
 from fertools.ingestion.steps import reason_of
 from fertools.ingestion.workload import Done
 from fertools.manifests.schema import FACES
+from fertools.sources.archives.opened import local_file
 from fertools.sources.points import PointTable
 
 
@@ -75,20 +76,25 @@ class Extractor:
             Interrupted: the work is to stop.
         """
         row = source_row(source, self.options)
-        context = SourceContext(
-            source, self.workspace, self.options, self.search, self.threads, self.points, self.tick, self.heartbeat
-        )
+        measured: dict[str, Any] = {}
+        context: SourceContext | None = None
         try:
-            faces = run_steps(self.steps, context)
+            with local_file(source.path) as file:
+                context = SourceContext(
+                    *(source, file, self.workspace, self.options, self.search, self.threads, self.points),
+                    *(self.tick, self.heartbeat),
+                    measured=measured,
+                )
+                faces = run_steps(self.steps, context)
         except (MachineError, Interrupted):
             raise
         except Exception as error:
             raise_of_machine(error, source.path)
-            reason = join_reasons(source.reason, reason_of(error, source))
+            reason = join_reasons(source.reason, reason_of(error, source, context and context.file))
             return Extracted({**row, "status": "failed", "reason": reason}, trace=traceback.format_exc())
         finally:
-            context.tick_read()
-        measured = context.measured
+            if context is not None:
+                context.tick_read()
         if not len(faces) and (reason := _too_small(measured)):
             measured.setdefault("reason", reason)
         remark, trace = measured.pop("remark", None), measured.pop("trace", None)
@@ -114,7 +120,7 @@ def source_row(source: Source, options: IngestOptions) -> dict[str, Any]:
         "path": source.name,
         "kind": source.kind,
         "dataset": source.dataset,
-        "modality": options.modality,
+        "modality": source.modality,
         "licence": options.licence,
         "subject_id": source.subject_id,
         "subject_origin": source.subject_origin,

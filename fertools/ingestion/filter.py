@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.plan import Source
 from fertools.ingestion.postprocessing import postprocess, updated_reason
 from fertools.ingestion.record import score_levels_in
-from fertools.ingestion.source_options import crop_datasets, dataset_key
+from fertools.ingestion.source_options import crop_datasets, dataset_key, one_face_datasets
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 
@@ -125,7 +125,7 @@ def filter_faces(
     if ingested is None:
         raise InputError(f"nothing was ingested in {workspace.root}; run {calls.INGEST} there first")
     with workspace.locked("a filter"):
-        are_crops = crop_datasets(workspace)
+        are_crops, one_face = crop_datasets(workspace), one_face_datasets(workspace)
         rule = _resolved(
             ingested,
             workspace.settings().get(SECTION, {}),
@@ -142,6 +142,12 @@ def filter_faces(
             # No search set a minimum size for face crops.
             for least in (rule["min_face"] or ingested["min_face"], rule["min_face"])
         )
+
+        def rule_of(row: dict[str, Any]) -> FaceFilter:
+            key = dataset_key(row)
+            own = crops if are_crops.get(key, False) else searched
+            return replace(own, max_faces=1) if one_face.get(key, False) else own
+
         before = store.read_faces(workspace)
         if not dry_run:
             workspace.save_settings(SECTION, {**rule, "finished": False})
@@ -151,9 +157,7 @@ def filter_faces(
         for done, part in enumerate(parts, start=1):
             path = part.with_name(part.name.replace(".sources.", ".faces."))
             faces, sources = store.read_table(path, FACES), store.read_table(part, SOURCES)
-            decided, rows = _decide(
-                faces, sources, lambda row: crops if are_crops.get(dataset_key(row), False) else searched
-            )
+            decided, rows = _decide(faces, sources, rule_of)
             old.append(faces.select(["face_id", *_SUBJECT]))
             new.append(decided.select(["face_id", *_DECIDED]))
             if not dry_run:
@@ -206,11 +210,20 @@ def _decide(
     for row in sources.to_pylist():
         own = nested.keep(faces, pc.equal(faces["source_id"], row["source_id"]))
         if len(own):
-            own = postprocess(_source(row), own, filter_of(row))
+            own = _with_given_subjects(own, postprocess(_source(row), own, filter_of(row)), row)
             row |= outcome(own) | {"reason": updated_reason(row["reason"], own)}
             decided.append(own)
         rows.append(row)
     return pa.concat_tables(decided), SOURCES.table(rows)
+
+
+def _with_given_subjects(before: pa.Table, after: pa.Table, row: dict[str, Any]) -> pa.Table:
+    """Return faces with the subjects that boxes of a table gave them, because the path of the source names none."""
+    if row["subject_id"] is not None:
+        return after
+    given = pc.fill_null(pc.equal(before["subject_origin"], "dataset"), False)
+    columns = {name: pc.if_else(given, before[name], after[name]) for name in _SUBJECT}
+    return store.replace_columns(after, columns)
 
 
 def _source(row: dict[str, Any]) -> Source:

@@ -31,6 +31,13 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.centring import CENTRED
 from fertools.faces.detection.registry import load_detector
 from fertools.faces.templates import template_names
+from fertools.ingestion.dataset_sources import (
+    dataset_options,
+    find_dataset,
+    note_dataset,
+    save_dataset,
+    write_pictures,
+)
 from fertools.ingestion.detection_cache import drop_caches
 from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
@@ -44,10 +51,14 @@ from fertools.ingestion.shards import SECTION, shard_folders
 from fertools.ingestion.source_options import SECTION as SOURCES
 from fertools.ingestion.source_options import describe_source_options
 from fertools.ingestion.steps import default_steps
+from fertools.ingestion.votes import votes_path, write_votes
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
+from fertools.sources.archives.opened import local_file
 from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.images import is_wide
+from fertools.sources.label_table import label_files, read_label_table
+from fertools.sources.labels import LabelColumns, RowReader
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
 from fertools.sources.videos import is_wide_video
@@ -115,13 +126,19 @@ def ingest(
         The totals, with the failed sources. The sources table has the reason of each failure.
 
     Raises:
-        InputError: there is nothing to read, an option is invalid, or another command runs here.
+        InputError: there is nothing to read, the table of labels is wrong, an option is invalid, or another command
+            runs here.
         ResumeRefused: this workspace was ingested with other options or weights, or a file has changed.
         StorageError: the disk is full or cannot be written; everything committed is safe.
     """
     workspace = Workspace(workspace)
     paths = [Path(path) for path in ([inputs] if isinstance(inputs, Path | str) else inputs)]
     options, report = options or IngestOptions(), report or Silent()
+    own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
+    shard = options.own_shard
+    beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
+    dataset = find_dataset(workspace, paths, options, beside)
+    options = dataset_options(options, dataset) if dataset else options
     usual = default_steps(options)
     steps = usual if steps is None else steps
     changed = step_names(steps) if step_names(steps) != step_names(usual) else []
@@ -130,13 +147,18 @@ def ingest(
     # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
     device = choose_device(options.device) if options.engine == "local" else options.device
     detector = load_detector(options.detector, options.detector_options("cpu" if device == "auto" else device))
-    shard = options.own_shard
-    own = (workspace.crops, workspace.manifest.parent, workspace.root / "training", workspace.root / "annotations")
-    beside = [*own, *shard_folders(workspace, shard.count if shard else 0)]
-    discovery = discover(paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file())
+    if dataset is None:
+        labels = RowReader(options.columns or LabelColumns(), rules.lexicon, "import:")
+        discovery = discover(
+            paths, home=workspace.root, beside=beside, may_be_none=workspace.sources.is_file(), labels=labels
+        )
+    else:
+        discovery = dataset.discovery
+    if options.table is not None:
+        discovery = label_files(discovery, read_label_table(options.table, rules.lexicon, options.columns))
     found: Sequence[SourceFile] = discovery.files
     _refuse_foreign_points(options, found)
-    _refuse_lost_range(options, found)
+    _refuse_lost_range(options, [file for file in found if (file.modality or options.modality) == "thermal"])
     whole, everything = workspace, found
     if shard is not None:
         workspace, found = shard.place(whole), shard.of(everything)
@@ -145,13 +167,19 @@ def ingest(
         if options.overwrite:
             _forget_everything(workspace)
         refuse_other_options(workspace, options, detector, changed)
-        described = describe_source_options(workspace, options, {dataset_of(file, options) for file in found})
+        keys = {(dataset_of(file, options), file.modality or options.modality) for file in found}
+        described = describe_source_options(workspace, options, keys, dataset.recorded if dataset else None)
         options = replace(options, kept_from=kept_from(workspace))
         files.remove_unfinished(workspace.crops)
         if options.retry_failed:
             store.forget_failed(workspace)
         for folder in discovery.workspaces:
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
+        _note_some(discovery.remarks, "members of archives", report)
+        if dataset is not None:
+            write_pictures(dataset)
+            save_dataset(workspace, dataset, options.dataset or dataset.descriptor.name)
+        note_dataset(workspace, dataset, options, report)
         plan = make_plan(workspace, found, rules, options, report)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
@@ -165,6 +193,8 @@ def ingest(
         finally:
             # A stopped run leaves a complete manifest of its committed parts.
             store.rebuild(workspace)
+        if voted := write_votes(workspace, found):
+            report.note(f"votes: {voted:,} faces have votes in {votes_path(workspace)}, the soft labels of training")
         if shard is not None:
             workspace.save_settings(SECTION, shard.record(whole, everything, finished=True))
     _note_unseen(workspace, found, options, report)
@@ -275,6 +305,13 @@ def _note_gone(plan: Plan, report: Reporter) -> None:
         report.note(f"gone: {more:,} more; the summary names all of them")
 
 
+def _note_some(remarks: Sequence[str], what: str, report: Reporter) -> None:
+    for remark in remarks[:_GONE_NAMED]:
+        report.note(remark)
+    if (more := len(remarks) - _GONE_NAMED) > 0:
+        report.note(f"and {more:,} more {what}")
+
+
 def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) -> None:
     """Raise InputError if a landmark table has none of the files, because then its paths are most likely wrong."""
     if options.landmarks is not None:
@@ -288,7 +325,7 @@ def _refuse_foreign_points(options: IngestOptions, found: Sequence[SourceFile]) 
 
 def _refuse_lost_range(options: IngestOptions, found: Sequence[SourceFile]) -> None:
     """Raise InputError for thermal sources of more than 8 bits without a range, which would become almost one grey."""
-    if options.modality != "thermal" or options.grey_range is not None:
+    if options.grey_range is not None:
         return
     if wide := next((file.path for file in found if _is_wide_source(file)), None):
         raise InputError(
@@ -299,7 +336,8 @@ def _refuse_lost_range(options: IngestOptions, found: Sequence[SourceFile]) -> N
 
 
 def _is_wide_source(file: SourceFile) -> bool:
-    return is_wide(file.path) if file.kind == "image" else is_wide_video(file.path)
+    with local_file(file.path) as path:
+        return is_wide(path) if file.kind == "image" else is_wide_video(path)
 
 
 def _note_unseen(workspace: Workspace, found: Sequence[SourceFile], options: IngestOptions, report: Reporter) -> None:

@@ -20,7 +20,9 @@ from fertools.faces.templates import template_names
 from fertools.ingestion.face_filter import FaceFilter
 from fertools.ingestion.shards import Shard
 from fertools.manifests.schema import MODALITIES
+from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.grey_range import GreyRange
+from fertools.sources.labels import LabelColumns
 from fertools.sources.sampling import Sampling, exact
 
 _EXECUTION_OPTIONS = (
@@ -48,6 +50,10 @@ SOURCE_OPTIONS = (
     "grey_range",
     "subject_from",
     "emotion_from",
+    "descriptor",
+    "frames",
+    "table",
+    "columns",
 )
 """Options that describe the given sources, not the workspace."""
 
@@ -94,7 +100,15 @@ class IngestOptions:
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: source of the subject; see `fertools.sources.naming.NamingRules`.
         emotion_from: source of the emotion; see `fertools.sources.naming.NamingRules`.
-        dataset: dataset name for every row; None for the name of each given folder.
+        table: CSV or Parquet table with the labels of the sources (see `fertools.sources.label_table`). Only the files
+            that it names are ingested.
+        columns: which column of the table, or of a dataset whose rows hold the pictures, means what; None for columns
+            with usual names.
+        dataset: dataset name for every row; None for the name of each given folder. If it is the name of a descriptor,
+            such as `ckplus`, that descriptor says how the folder is read.
+        descriptor: name of the descriptor that says how the folder is read, or `NAME:LAYOUT`; `auto` for that of
+            `dataset` if there is one, `none` to read folder names only.
+        frames: which frames of a sequence are read, such as `last:3`; None for those of the descriptor.
         modality: modality of the pictures.
         licence: licence of the pictures, written to every row.
         shard: work on one share of the files: its number from 1, and the number of shares (see
@@ -138,7 +152,11 @@ class IngestOptions:
     quality: str = "standard"
     subject_from: str = "auto"
     emotion_from: str = "folder"
+    table: Path | None = None
+    columns: LabelColumns | None = None
     dataset: str | None = None
+    descriptor: str = "auto"
+    frames: str | None = None
     modality: str = "visible"
     licence: str | None = None
     shard: tuple[int, int] | None = None
@@ -181,6 +199,10 @@ class IngestOptions:
             raise InputError(f"{argument('workers')} is {self.workers}; give 1 or more")
         if self.quality not in STANDARDS:
             raise InputError(f"{argument('quality')} '{self.quality}' is unknown; choose one of {', '.join(STANDARDS)}")
+        if self.frames is not None:
+            FrameRule.parse(self.frames, argument("frames"))
+            if self.sampling != Sampling():
+                raise InputError(f"{argument('frames')} says which frames are read; leave out {argument('every')}")
         if self.fill not in FILLS:
             raise InputError(f"{argument('fill')} '{self.fill}' is unknown; choose one of {', '.join(FILLS)}")
         if self.modality not in MODALITIES:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ class SourceContext:
 
     Attributes:
         source: the video or picture.
+        file: file to read: that of the source, or a temporary file with the content of a member of an archive.
         workspace: workspace for the crops.
         options: options of the ingest.
         search: the detector with its threads.
@@ -48,6 +50,7 @@ class SourceContext:
     """
 
     source: Source
+    file: Path
     workspace: Workspace
     options: IngestOptions
     search: Search

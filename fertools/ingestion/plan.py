@@ -16,16 +16,19 @@ from typing import Any
 
 from fertools.core import files
 from fertools.core.arguments import given
-from fertools.core.errors import ResumeRefused
+from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.explain import raise_of_machine
-from fertools.core.hashing import hash_bytes, hash_file
+from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
+from fertools.sources.archives.opened import exists, hash_content, split_member, stamp
 from fertools.sources.content import Kind
+from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.discovery import SourceFile
-from fertools.sources.naming import NamingRules
+from fertools.sources.labels import FaceLabels
+from fertools.sources.naming import NamingRules, PathLabels
 
 IMAGES_PER_ITEM = 64
 """Pictures per item of work: enough to make a part worth a file, few enough to lose little."""
@@ -43,7 +46,10 @@ _LABELS = (("subject_id", "subject_origin"), ("emotion", "emotion_origin"))
 
 @dataclass(frozen=True)
 class Source:
-    """One file to ingest: the columns of its `sources` row that are known before it is opened."""
+    """One file to ingest: the columns of its `sources` row that are known before it is opened.
+
+    The frames to read, and whether the labels mean the largest face only, come from the descriptor of a dataset.
+    """
 
     source_id: str
     path: Path
@@ -56,6 +62,10 @@ class Source:
     emotion_origin: str | None
     status: str | None = None
     reason: str | None = None
+    labels: tuple[FaceLabels, ...] = ()
+    modality: str = "visible"
+    frames: FrameRule | None = None
+    one_face: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,21 +147,20 @@ def make_plan(
     digests.save()
     # Sources that were ingested from another folder still exist, although they are not in `found`.
     names = committed.keys() - {workspace.name_of(file.path) for file in found}
-    gone = tuple(name for name in sorted(names) if not workspace.path_of(name).exists())
+    gone = tuple(name for name in sorted(names) if not exists(workspace.path_of(name)))
     todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
     return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
 
 
 def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:
-    """Return the dataset name of a file: that of the option, or of the given folder."""
-    root = file.path
-    for _ in file.below.parts:
-        root = root.parent
-    return options.dataset or root.name or None
+    """Return the dataset name of a file: that of the option, or of the given folder or archive."""
+    return options.dataset or file.given or None
 
 
 def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, options: IngestOptions) -> Source:
     named = rules.read(file.below, file.given)
+    if file.labels:
+        named = _labels_of(file.labels, named)
     return Source(
         source_id="",
         path=file.path,
@@ -162,7 +171,23 @@ def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, option
         subject_origin=named.subject_origin,
         emotion=named.emotion,
         emotion_origin=named.emotion_origin,
+        labels=file.labels,
+        modality=file.modality or options.modality,
+        frames=file.frames or (FrameRule.parse(options.frames) if options.frames else None),
+        one_face=file.one_face,
     )
+
+
+def _labels_of(labels: tuple[FaceLabels, ...], named: PathLabels) -> PathLabels:
+    """Return what holds for a whole source: its labels without a box, and of the path what they do not give."""
+    first, boxed = labels[0], any(one.box is not None for one in labels)
+    if "subject_id" in first.given:
+        subject = None if boxed else first.subject_id
+        named = replace(named, subject=subject, subject_origin="dataset" if subject else None)
+    if "emotion" in first.given:
+        emotion = None if boxed else first.emotion
+        named = replace(named, emotion=emotion, emotion_origin=first.origin if emotion else None)
+    return named
 
 
 def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
@@ -175,6 +200,9 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         copies: all files with this content in any order, including the source itself.
     """
     conflicts, agreed = [], dict[str, str | None]()
+    own = {copy.labels for copy in copies if any(map(_adds, copy.labels))}
+    if len(own) > 1:
+        conflicts.append("its copies have different labels, so these are unknown")
     for label, origin in _LABELS:
         said = {copy.name: getattr(copy, label) for copy in copies if getattr(copy, label) is not None}
         values = sorted(set(said.values()))
@@ -184,7 +212,14 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         agreed[label] = values[0] if len(values) == 1 else None
         origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
         agreed[origin] = min(origins, default=None)
-    return replace(source, **agreed, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]  # columns of texts
+    labels = own.pop() if len(own) == 1 else () if own else source.labels
+    return replace(source, **agreed, labels=labels, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]
+
+
+def _adds(labels: FaceLabels) -> bool:
+    """Return whether labels say more than the subject and the emotion, which are compared by themselves."""
+    more = (labels.valence, labels.arousal, labels.intensity, labels.split, labels.pair_id, labels.box)
+    return bool(labels.votes) or any(value is not None for value in more)
 
 
 def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:
@@ -230,7 +265,7 @@ def _items(sources: list[Source]) -> list[Item]:
 def size_bytes(path: Path) -> int:
     """Return the size of a file in bytes, 0 if it is unknown."""
     try:
-        return path.stat().st_size
+        return stamp(path).size_bytes
     except OSError:
         return 0
 
@@ -270,29 +305,31 @@ class _Digests:
         sizes = 0
         for file in found:
             with suppress(OSError):
-                status = file.path.stat()
-                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [status.st_size, status.st_mtime_ns]:
-                    sizes += status.st_size
+                now = stamp(file.path)
+                if self._known.get(self._workspace.name_of(file.path), [])[:2] != [now.size_bytes, now.modified_ns]:
+                    sizes += now.size_bytes
         return sizes
 
     def of(self, path: Path) -> tuple[str | None, str | None]:
         """Return the digest of `path` and None, or None and the reason for the failure."""
         name = self._workspace.name_of(path)
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
+            if split_member(path) is None and not stat.S_ISREG(path.stat().st_mode):
                 # A named pipe, for example: reading it could take forever.
                 return None, "is not an ordinary file"
-            key = [status.st_size, status.st_mtime_ns]
+            now = stamp(path)
+            key = [now.size_bytes, now.modified_ns]
             known = self._known.get(name)
             if known is not None and known[:2] == key and known[2]:
                 return str(known[2]), None
-            digest = hash_file(path)
-            self.read_bytes += status.st_size
+            digest = hash_content(path)
+            self.read_bytes += now.size_bytes
+        except InputError as error:
+            return None, str(error).replace(str(path), "it")
         except OSError as error:
             raise_of_machine(error, path)
             return None, f"cannot be read: {error.strerror}"
-        if status.st_size == 0:
+        if now.size_bytes == 0:
             return None, "the file is empty (0 bytes)"
         self._known[name] = [*key, digest]
         self._changed = True

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from fertools.core import files
 from fertools.core.errors import Interrupted, MachineError, first_line
 from fertools.core.explain import blame, raise_of_machine
-from fertools.core.hashing import hash_file
 from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
@@ -29,6 +28,7 @@ from fertools.ingestion.rows import write_crop
 from fertools.ingestion.source_options import dataset_key, grey_ranges
 from fertools.manifests import store
 from fertools.sources.animations import read_video
+from fertools.sources.archives.opened import hash_content, local_file
 from fertools.sources.images import read_image
 from fertools.sources.sampling import Sampling
 from fertools.sources.videos import Frame
@@ -185,9 +185,9 @@ def _cut(
         by_frame.setdefault(one.frame_index, []).append(one)
     written, reason = 0, "it ends before its last face"
     try:
-        if hash_file(path) != source["source_id"]:
+        if hash_content(path) != source["source_id"]:
             return "it has other content than when it was ingested"
-        with closing(_frames(path, source, by_frame.keys())) as frames:
+        with local_file(path) as file, closing(_frames(file, source, by_frame.keys())) as frames:
             for frame in frames:
                 for one in by_frame[frame.index]:
                     write_crop(one.path, extract_crop(frame.rgb, one.matrix, size_px, fill), flush=True)

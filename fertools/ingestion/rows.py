@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,22 @@ class Cropper:
         box = centre_square(rgb.shape[1], rgb.shape[0], self.options.crop_centre)
         return self._row(rgb, Face(face_id, box), square_matrix(box, size_px), CENTRED, None)
 
+    def boxed(self, rgb: Pixels, box: Sequence[float], face_id: str) -> dict[str, Any]:
+        """Write the crop of a square around a box, and return the columns of its row.
+
+        Args:
+            rgb: (H, W, 3) uint8, the picture.
+            box: x1, y1, x2, y2 in pixels.
+            face_id: identifier of the face.
+
+        Raises:
+            StorageError: the crop cannot be written.
+        """
+        corners = np.array(box, np.float64)
+        middle, half = (corners[:2] + corners[2:]) / 2, float((corners[2:] - corners[:2]).max()) / 2
+        square = np.concatenate([middle - half, middle + half]).astype(np.float32)
+        return self._row(rgb, Face(face_id, square), square_matrix(square, self.options.crop_px), CENTRED, None)
+
     def _row(
         self,
         rgb: Pixels,
@@ -123,7 +140,7 @@ def row_of_frame(seen: FrameFaces, context: SourceContext) -> dict[str, Any]:
     return {
         "source_id": context.source.source_id,
         "dataset": context.source.dataset,
-        "modality": context.options.modality,
+        "modality": context.source.modality,
         "pair_id": None if context.is_video else find_pair(context.source.path),
         "licence": context.options.licence,
         "frame_index": seen.frame.index,

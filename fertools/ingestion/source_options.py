@@ -24,27 +24,38 @@ _NAMES = ("dataset", "modality")
 
 
 def describe_source_options(
-    workspace: Workspace, options: IngestOptions, datasets: Iterable[str | None]
+    workspace: Workspace,
+    options: IngestOptions,
+    datasets: Iterable[tuple[str | None, str]],
+    described: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the workspace's record of the source options, or refuse sources with other options.
 
     Args:
         workspace: workspace of the ingest.
         options: options of this run.
-        datasets: names of the datasets of the given sources.
+        datasets: names of the datasets of the given sources, each with its modality.
+        described: what a descriptor adds to the record: its name, layout, and whether it means the largest face.
 
     Raises:
         ResumeRefused: a dataset was ingested in this modality with another option; the message names the first.
     """
     recorded = workspace.settings().get(SECTION, {})
     now = {name: value for name, value in asdict(options).items() if name in SOURCE_OPTIONS and name not in _NAMES}
+    # Without a descriptor, it does not matter how that was said.
+    del now["descriptor"]
+    now |= described or {}
     if options.landmarks is not None:
         # The content of the table matters, not its path.
         now["landmarks"] = hash_file(options.landmarks)
+    if options.table is not None:
+        now["table"] = hash_file(options.table)
+    if options.columns is not None:
+        now["columns"] = str(options.columns)
     if options.grey_range is not None:
         now["grey_range"] = str(options.grey_range)
     now = {name: list(value) if isinstance(value, tuple) else value for name, value in now.items() if value is not None}
-    for key in sorted({_key(dataset, options.modality) for dataset in datasets}):
+    for key in sorted({_key(*dataset) for dataset in datasets}):
         _refuse_other(workspace, key, recorded.get(key, now), now)
         recorded = {**recorded, key: now}
     return dict(sorted(recorded.items()))
@@ -76,6 +87,11 @@ def dataset_key(row: Mapping[str, Any]) -> str:
 def crop_datasets(workspace: Workspace) -> dict[str, bool]:
     """Return whether the sources of each dataset and modality are face crops, by `dataset_key`."""
     return {key: bool(options["crops"]) for key, options in workspace.settings().get(SECTION, {}).items()}
+
+
+def one_face_datasets(workspace: Workspace) -> dict[str, bool]:
+    """Return whether the labels of each dataset and modality mean the largest face only, by `dataset_key`."""
+    return {key: bool(options.get("one_face")) for key, options in workspace.settings().get(SECTION, {}).items()}
 
 
 def grey_ranges(workspace: Workspace) -> dict[str, GreyRange]:

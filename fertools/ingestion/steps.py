@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +23,15 @@ from fertools.ingestion.detection_cache import DetectionCache
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import SourceContext, Step
 from fertools.ingestion.plan import Source, size_bytes
-from fertools.ingestion.postprocessing import postprocess
+from fertools.ingestion.postprocessing import join_reasons, postprocess
 from fertools.ingestion.rows import Cropper, row_of_frame
+from fertools.ingestion.source_labels import label_faces
 from fertools.ingestion.temporal_buffer import Face, FrameFaces, TemporalBuffer
 from fertools.sources.animations import count_pages, read_video
+from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.images import read_image
+from fertools.sources.labels import Box
+from fertools.sources.sampling import Sampling
 from fertools.sources.videos import BrokenVideoError, Frame
 
 _FRAMES_WAITING = 4
@@ -55,10 +61,10 @@ class Decode:
         if context.is_video:
             yield from self._video(context)
             return
-        frame = Frame(0, None, read_image(context.source.path, context.options.grey_range))
+        frame = Frame(0, None, read_image(context.file, context.options.grey_range))
         width, height = frame_size(frame)
         context.measured.update(width_px=width, height_px=height, frames_decoded=1, frames_searched=1)
-        if (pages := count_pages(context.source.path)) > 1:
+        if (pages := count_pages(context.file)) > 1:
             context.measured["remark"] = (
                 f"the first of its {pages} pages was read; save the others as files of their own"
             )
@@ -67,13 +73,13 @@ class Decode:
     def _video(self, context: SourceContext) -> Generator[FrameFaces, None, None]:
         source, options, measured = context.source, context.options, context.measured
         reader = read_video(
-            source.path,
-            sampling=options.sampling,
+            context.file,
+            sampling=options.sampling if source.frames is None else sampling_by(source.frames, context.file),
             threads=context.threads,
             grey_range=options.grey_range,
             heartbeat=context.heartbeat,
         )
-        length = size_bytes(source.path)
+        length = size_bytes(context.file)
         first_s: float | None = None
         measured["frames_searched"] = 0
         try:
@@ -88,7 +94,7 @@ class Decode:
                 context.read_bytes = int(reader.share * length)
                 yield FrameFaces(frame, 0)
         except BrokenVideoError as error:
-            measured.update(reason=reason_of(error, source), trace=traceback.format_exc())
+            measured.update(reason=reason_of(error, source, context.file), trace=traceback.format_exc())
         finally:
             measured.update(frames_decoded=reader.decoded, remark=reader.remark)
             context.read_bytes = length
@@ -175,25 +181,64 @@ class Crop:
 
 
 class CropWhole:
-    """Treats each frame as one face, because the source is a face crop already; a shot is a track."""
+    """Treats each frame as one face, because the source is a face crop already; a shot is a track.
+
+    A picture with labelled boxes has one face per box.
+    """
 
     def run(self, frames: Iterator[FrameFaces], context: SourceContext) -> Generator[FrameFaces, None, None]:
         """See `FrameStep`."""
         cropper = Cropper(context.workspace, context.options)
+        boxes = [one.box for one in context.source.labels if one.box is not None]
         for seen in frames:
+            if boxes:
+                yield replace(seen, rows=tuple(self._boxed(cropper, seen, boxes, context)))
+                continue
             points = context.points.of(context.source.path, seen.frame.index)
             row = cropper.given(seen.frame.rgb, points, _face_id(context.source, seen.frame, 0))
             context.tick_frame(1)
             yield replace(seen, rows=({**row, **row_of_frame(seen, context), "track_id": seen.shot},))
 
+    def _boxed(
+        self, cropper: Cropper, seen: FrameFaces, boxes: Sequence[Box], context: SourceContext
+    ) -> Iterator[dict[str, Any]]:
+        """Yield a row for each labelled box of a picture, which needs no detector."""
+        context.tick_frame(len(boxes))
+        for place, box in enumerate(boxes):
+            row = cropper.boxed(seen.frame.rgb, box, _face_id(context.source, seen.frame, place))
+            yield {**row, **row_of_frame(seen, context), "track_id": seen.shot}
+
 
 class PostProcess:
-    """Decides which faces are kept, and names their subjects."""
+    """Decides which faces are kept, names their subjects, and applies labels that came with the source."""
 
     def finish(self, faces: pa.Table, context: SourceContext) -> pa.Table:
         """See `TableStep`."""
         levels = context.search.detector.score_levels
-        return postprocess(context.source, faces, context.options.face_filter(levels))
+        face_filter = context.options.face_filter(levels)
+        if context.source.one_face:
+            face_filter = replace(face_filter, max_faces=1)
+        faces = postprocess(context.source, faces, face_filter)
+        faces, remark = label_faces(context.source, faces)
+        context.measured["remark"] = join_reasons(context.measured.get("remark"), remark)
+        return faces
+
+
+def sampling_by(rule: FrameRule, path: Path) -> Sampling:
+    """Return the frames of a video that a rule chooses; the frames are counted first where the rule needs it.
+
+    Raises:
+        InputError: the video cannot be read.
+    """
+    if rule.kind in ("all", "every"):
+        return Sampling(every=rule.count if rule.kind == "every" else 1)
+    if rule.kind == "first":
+        return Sampling(indices=frozenset(range(rule.count)))
+    # No frame has this number, so all are decoded and none is converted.
+    reader = read_video(path, sampling=Sampling(indices=frozenset([2**62])))
+    for _ in reader:
+        pass
+    return Sampling(indices=frozenset(rule.choose(reader.decoded)))
 
 
 def frame_size(frame: Frame) -> tuple[int, int]:
@@ -202,10 +247,16 @@ def frame_size(frame: Frame) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def reason_of(error: Exception, source: Source) -> str:
-    """Return the reason of a failed source without its name, which is shown next to it."""
+def reason_of(error: Exception, source: Source, file: Path | None = None) -> str:
+    """Return the reason of a failed source without its name, which is shown next to it.
+
+    Args:
+        error: the error.
+        source: the source.
+        file: temporary file with the content of the source, if it is a member of an archive.
+    """
     if isinstance(error, InputError):
-        return str(error).replace(str(source.path), "it")
+        return str(error).replace(str(file or source.path), "it").replace(str(source.path), "it")
     return f"it cannot be worked on ({type(error).__name__}: {first_line(error)}); please report it"
 
 

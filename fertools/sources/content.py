@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from fertools.core import products
+from fertools.core.errors import InputError
+from fertools.sources.archives.opened import local_file, open_binary, read_head, split_member
 from fertools.sources.signatures import HEAD_BYTES, is_animated_head, signature_of
 
 Kind = Literal["video", "image"]
@@ -54,19 +56,18 @@ class PassedOver:
 
 
 def kind_of(path: Path) -> Kind | PassedOver:
-    """Return the kind of the file at `path`.
+    """Return the kind of the file, or the member of an archive, at `path`.
 
     A file that cannot be opened has the kind of its name, or else is a picture. So it fails as a source with the
     reason.
     """
     named = kind_by_name(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        if split_member(path) is None and not stat.S_ISREG(path.stat().st_mode):
             # A named pipe, for example: opening it could take forever.
             return named or PassedOver("other")
-        with path.open("rb", buffering=0) as stream:
-            head = stream.read(HEAD_BYTES)
-    except OSError:
+        head = read_head(path, HEAD_BYTES)
+    except (OSError, InputError):
         return named or "image"
     if products.is_marked(head):
         return PassedOver(MADE_BY_US)
@@ -110,7 +111,7 @@ def _is_animated(path: Path, head: bytes) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with open_binary(path) as stream, Image.open(stream) as picture:
                 return int(getattr(picture, "n_frames", 1)) > 1
     except Exception:  # Pillow raises almost any error for a damaged picture; reading it later gives the reason
         return False
@@ -123,9 +124,9 @@ def _of_container(path: Path) -> Kind | PassedOver:
     from fertools.sources.videos import is_cover, open_video
 
     try:
-        with open_video(path) as container:
+        with local_file(path) as file, open_video(file) as container:
             moving = not all(map(is_cover, container.streams.video))
-    except (av.error.FFmpegError, OSError, ValueError):
+    except (av.error.FFmpegError, OSError, ValueError, InputError):
         return "video"  # a damaged file; reading it gives the reason
     return "video" if moving else PassedOver("sound")
 
@@ -138,15 +139,15 @@ def _ask_decoders(path: Path) -> Kind | PassedOver:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_RARE_PICTURES):
+            with open_binary(path) as stream, Image.open(stream, formats=_RARE_PICTURES):
                 return "image"
     except Exception:  # see `_is_animated`
         pass
     try:
         # The file name is hidden from FFmpeg, which reads any `.bin` as a video of text.
-        with path.open("rb") as stream, av.open(io.BytesIO(stream.read(_PROBED_BYTES)), "r") as container:
+        with av.open(io.BytesIO(read_head(path, _PROBED_BYTES)), "r") as container:
             if any(next(container.decode(video), None) is not None for video in container.streams.video):
                 return "video"
-    except (av.error.FFmpegError, OSError, ValueError):
+    except (av.error.FFmpegError, OSError, ValueError, InputError):
         pass
     return PassedOver("other")

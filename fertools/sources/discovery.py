@@ -7,7 +7,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +15,18 @@ from fertools.core import products
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.workspace import PRODUCT_FOLDERS, SETTINGS_NAME
+from fertools.sources.archives.members import Archive, Contents
+from fertools.sources.archives.opened import open_archive, split_member
+from fertools.sources.archives.picture_table import PictureTable, is_picture_table
+from fertools.sources.archives.webdataset import sample_labels
 from fertools.sources.content import MADE_BY_US, Kind, PassedOver, is_archive, kind_of
+from fertools.sources.datasets.frame_rules import FrameRule
+from fertools.sources.labels import FaceLabels, RowReader, unknown_remarks
 
 HIDDEN: Final = "hidden"
 IN_A_WORKSPACE: Final = "in another workspace"
-_UNPACKERS: Final = {
-    **{".7z": "7z x", ".rar": "unrar x", ".zip": "unzip"},
-    **{".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd"},
-}
-"""Unpacking command by suffix; tar is used for other suffixes, such as `.tar.gz`."""
+REFUSED: Final = "refused in an archive"
+_SUFFIXES: Final = re.compile(r"(\.(arrow|parquet|zip|tar|tgz|tbz2?|txz|tzst|gz|bz2|xz|zst))+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,25 @@ class SourceFile:
     """A video or picture.
 
     Attributes:
-        path: path of the file.
-        below: path relative to the given folder; naming rules read this path.
+        path: path of the file, or of a member of an archive, such as `data.zip/joyful/a.jpg`.
+        below: path relative to the given folder or archive; naming rules read this path.
         kind: video or image, by content.
-        given: name of the given folder, or of the folder of a given file.
+        given: name of the given folder, of the folder of a given file, or of a given archive without its suffix.
+        labels: labels that came with the file, one per labelled box or one for all its faces; without any, the path is
+            read.
+        modality: how the picture was taken, if the dataset says it.
+        frames: which frames of a video are read, if the dataset says it.
+        one_face: whether the labels mean the largest face only.
     """
 
     path: Path
     below: Path
     kind: Kind
     given: str = ""
+    labels: tuple[FaceLabels, ...] = ()
+    modality: str | None = None
+    frames: FrameRule | None = None
+    one_face: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,11 +63,13 @@ class Discovery:
         files: videos and pictures, sorted by path, each once.
         passed_over: number of the other files by what they are, such as `text`.
         workspaces: other workspaces below the given folders, which are passed over.
+        remarks: members of archives that are not read, and damage of archives, each in one line.
     """
 
     files: tuple[SourceFile, ...]
     passed_over: dict[str, int]
     workspaces: tuple[Path, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -65,8 +79,62 @@ class _Gathered:
     found: dict[Path, SourceFile] = field(default_factory=dict)
     passed_over: dict[Path, str] = field(default_factory=dict)
     workspaces: list[Path] = field(default_factory=list)
+    labels: RowReader | None = None
+    remarks: list[str] = field(default_factory=list)
+    order: dict[Path, tuple[Path, int]] = field(default_factory=dict)
+    """Archive of each member and its number there: members in another order may be slow to read."""
 
-    def add(self, path: Path, below: Path, given: str) -> None:
+    def add_archive(self, archive: Path, inside: str = "", below_folder: Path | None = None) -> bool:
+        """Add the members of an archive, which has the role of a folder; return whether there were any.
+
+        Args:
+            archive: path of the archive.
+            inside: folder in the archive to which the members are limited.
+            below_folder: given folder that contains the archive; None if the archive itself was given.
+        """
+        archive = archive.absolute()
+        opened = open_archive(archive)
+        contents = opened.contents()
+        given = Path(inside).name or archive_stem(archive)
+        above = Path()
+        if below_folder is not None:
+            given, above = below_folder.absolute().name, archive.relative_to(below_folder.absolute())
+        labels = self._labels_in(opened, contents)
+        start = f"{inside}/" if inside else ""
+        found = False
+        for number, member in enumerate(contents.members):
+            if not member.name.startswith(start):
+                continue
+            found, below = True, above / member.name.removeprefix(start)
+            path = archive / member.name
+            if any(part.startswith(".") for part in below.parts):
+                self.passed_over[path] = HIDDEN
+                continue
+            self.add(path, below, given, labels.get(member.name, ()))
+            self.order[path] = (archive, number)
+        for refused in contents.refused:
+            self.passed_over[archive / f"refused {len(self.remarks)}"] = REFUSED
+            self.remarks.append(f"refused: a member of {archive} {refused.why}: {refused.name}")
+        if contents.damage:
+            self.remarks.append(f"damaged: {archive}: {contents.damage}")
+        return found
+
+    def _labels_in(self, archive: Archive, contents: Contents) -> dict[str, tuple[FaceLabels, ...]]:
+        if self.labels is None:
+            return {}
+        reader = replace(self.labels, origin=f"import:{archive.path.name}", unknown=Counter())
+        if isinstance(archive, PictureTable):
+            labels = archive.labels(reader)
+        else:
+            labels = sample_labels(archive, contents.members, reader)
+        self.remarks += unknown_remarks(archive.path.name, reader.unknown)
+        return labels
+
+    def sorted_files(self) -> tuple[SourceFile, ...]:
+        """Return the sources sorted by path; the members of an archive are in the order of the archive."""
+        return tuple(self.found[path] for path in sorted(self.found, key=lambda path: self.order.get(path, (path, 0))))
+
+    def add(self, path: Path, below: Path, given: str, labels: tuple[FaceLabels, ...] = ()) -> None:
         path = path.absolute()
         if path in self.found:
             return
@@ -76,7 +144,7 @@ class _Gathered:
         else:
             # A hidden file counts as a source if it was also given by name.
             self.passed_over.pop(path, None)
-            self.found[path] = SourceFile(path, below, kind, given)
+            self.found[path] = SourceFile(path, below, kind, given, labels)
 
     def pass_over(self, place: Path, why: str) -> None:
         """Count the file `place`, or every readable file below the folder `place`."""
@@ -87,45 +155,83 @@ class _Gathered:
 
 
 def discover(
-    inputs: Sequence[Path], *, home: Path | None = None, beside: Sequence[Path] = (), may_be_none: bool = False
+    inputs: Sequence[Path],
+    *,
+    home: Path | None = None,
+    beside: Sequence[Path] = (),
+    may_be_none: bool = False,
+    labels: RowReader | None = None,
 ) -> Discovery:
     """Return all videos and pictures in `inputs`, and the number of other files.
+
+    A given archive counts as a folder. Archives below a given folder, and in archives, are passed over.
 
     Passed over are files of other kinds (`fertools.sources.content`), hidden files (their names begin with a dot),
     output of fertools (`fertools.core.products`), and workspaces below a given folder. Links are followed, and each
     folder is entered once.
 
     Args:
-        inputs: folders, searched to any depth, and files.
+        inputs: folders, searched to any depth, archives, folders in archives (`data.zip/train`), and files.
         home: folder of the own workspace, which is entered although it is a workspace.
         beside: folders that are neither entered nor counted, such as the crops of the own workspace.
+        labels: reads the labels in tables of pictures and WebDataset tars; None leaves them out.
         may_be_none: accept inputs without videos and pictures, because all sources may be missing.
 
     Raises:
-        InputError: an input does not exist, cannot be read, is an archive or an address, or is in `beside`; or there
-            is no video or picture.
+        InputError: an input does not exist, cannot be read, is a damaged archive or an address, or is in `beside`; or
+            there is no video or picture.
     """
     own = {folder.resolve() for folder in beside}
-    gathered = _Gathered()
+    gathered = _Gathered(labels=labels)
     for given in inputs:
         _refuse_own(given, own)
         if any(map(_is_product, (given.absolute(), *given.absolute().parents))):
             gathered.pass_over(given, MADE_BY_US)
         elif given.is_dir():
             for path in _walk(given, {given.resolve(), home}, own, gathered):
-                gathered.add(path, path.relative_to(given), given.absolute().name)
+                if is_picture_table(path):
+                    gathered.add_archive(path, below_folder=given)
+                else:
+                    gathered.add(path, path.relative_to(given), given.absolute().name)
         elif given.exists():
-            if is_archive(given):
-                raise InputError(f"{given} is an archive; unpack it ({_unpacking(given)}) and give the folder")
+            if is_archive(given) or is_picture_table(given):
+                gathered.add_archive(given)
+                continue
             gathered.add(given, Path(given.name), given.absolute().parent.name)
-        else:
+        elif not ((place := split_member(given)) and is_archive(place[0]) and gathered.add_archive(*place)):
             _refuse_address(given)
             raise InputError(f"there is no file or folder {given}; give a folder of videos or pictures")
     passed_over = dict(Counter(gathered.passed_over.values()).most_common())
     if not gathered.found and not may_be_none:
         raise InputError(_nothing_in(inputs, passed_over))
-    found = tuple(gathered.found[path] for path in sorted(gathered.found))
-    return Discovery(found, passed_over, tuple(gathered.workspaces))
+    remarks = tuple(gathered.remarks)
+    return Discovery(gathered.sorted_files(), passed_over, tuple(gathered.workspaces), remarks)
+
+
+def archive_stem(archive: Path) -> str:
+    """Return the name of an archive without its suffixes.
+
+    Example:
+        >>> archive_stem(Path("faces.tar.gz")), archive_stem(Path("v1.2.zip"))
+        ('faces', 'v1.2')
+    """
+    return _SUFFIXES.sub("", archive.name) or archive.name
+
+
+def list_files(folder: Path, *, home: Path | None = None, beside: Sequence[Path] = ()) -> list[Path]:
+    """Return the paths of all files below a folder that `discover` would look at, whatever they contain.
+
+    Args:
+        folder: the folder.
+        home: folder of the own workspace, which is entered although it is a workspace.
+        beside: folders that are not entered, such as the crops of the own workspace.
+
+    Raises:
+        InputError: the folder cannot be read, or is in `beside`.
+    """
+    own = {place.resolve() for place in beside}
+    _refuse_own(folder, own)
+    return list(_walk(folder, {folder.resolve(), home}, own, _Gathered()))
 
 
 def _nothing_in(inputs: Sequence[Path], passed_over: dict[str, int]) -> str:
@@ -152,11 +258,6 @@ def _refuse_address(given: Path) -> None:
         url = f"{match[1]}//{str(given)[match.end() :]}"
         how = f", such as by `yt-dlp -P videos {shlex.quote(url)}`," if match[1].startswith("http") else ""
         raise InputError(f"{url} is an address; first fetch the videos into a folder{how} and give the folder")
-
-
-def _unpacking(archive: Path) -> str:
-    ending = ".tar" if ".tar" in archive.suffixes[-2:] else archive.suffix.lower()
-    return f"`{_UNPACKERS.get(ending, 'tar -xf')} {shlex.quote(str(archive))}`"
 
 
 def _walk(folder: Path, entered_anyway: set[Path | None], own: set[Path], gathered: _Gathered) -> Iterator[Path]:

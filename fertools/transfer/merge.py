@@ -24,6 +24,7 @@ from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
+from fertools.ingestion.dataset_sources import SECTION as TERMS
 from fertools.ingestion.extract import flush_crops
 from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
@@ -92,6 +93,10 @@ def merge(
             if section in joined[0].settings():
                 workspace.save_settings(section, joined[0].settings()[section])
         workspace.save_settings(DESCRIBED, described)
+        if terms := {
+            name: told for one in (workspace, *joined) for name, told in one.settings().get(TERMS, {}).items()
+        }:
+            workspace.save_settings(TERMS, terms)
         try:
             new = _carry_out(workspace, decided, report, copy=copy)
         finally:

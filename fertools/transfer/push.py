@@ -20,6 +20,7 @@ from fertools.core.hashing import hash_bytes
 from fertools.core.objects import ObjectStore
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import SETTINGS_HEADER, Workspace, WorkspaceLike
+from fertools.ingestion.dataset_sources import refuse_unshareable
 from fertools.ingestion.shards import shard_folders
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
@@ -38,19 +39,24 @@ from fertools.transfer.merge_base import local_state, read_merge_bases, write_me
 from fertools.transfer.three_way import refuse_unlike, three_way_merge, unfinished
 
 
-def push(workspace: WorkspaceLike, url: str, report: Reporter | None = None) -> CopySummary:
+def push(
+    workspace: WorkspaceLike, url: str, report: Reporter | None = None, *, allow_restricted: bool = False
+) -> CopySummary:
     """Copy a workspace and its shares to a store, and continue an earlier push.
 
     Args:
         workspace: the workspace to copy; it is not changed.
         url: address of the copy, such as `s3://bucket/name`. Objects have the names of the files.
         report: receives the progress.
+        allow_restricted: send the pixels of datasets whose terms forbid passing them on, such as to a store that only
+            the signers of an agreement can read.
 
     Returns:
         The totals of all copied workspaces.
 
     Raises:
-        InputError: the workspace is empty, the address is invalid, a crop is missing, or another command is running.
+        InputError: the workspace is empty, the address is invalid, a crop is missing, another command is running, or
+            a dataset in it may not be passed on.
         ResumeRefused: the store has a dataset with other options, or parts or labels that the workspace lacks.
         StorageError: the store cannot be reached or written. The objects in it are valid; the same call continues.
     """
@@ -61,6 +67,9 @@ def push(workspace: WorkspaceLike, url: str, report: Reporter | None = None) -> 
     places = [(one, there) for one, there in places if "ingest" in one.settings() and one.manifest.is_file()]
     if not places:
         raise InputError(f"nothing was ingested in {workspace.root}; run {calls.INGEST} there first")
+    if not allow_restricted:
+        for one, _ in places:
+            refuse_unshareable(one)
     total = CopySummary()
     for one, there in places:
         with one.locked("a push"):

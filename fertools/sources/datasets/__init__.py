@@ -1,0 +1,1 @@
+"""Published datasets by name: descriptors (`manifests/*.toml`), and the reading of folders by them."""
