@@ -21,8 +21,8 @@ _TEXT = """
     ContactSheetOptions CopySummary DataState DeviceError Disagreement DomainData Estimate Evaluation
     EvaluationOptions ExperimentResult ExportSummary Face FaceDataset FaceLabels FaceRating FaceSelection
     Faces FeatureDistance FertoolsError FilterOptions FilterSummary FoldMean Gap GenerateResult GreyRange
-    ImportSummary IngestOptions IngestSummary InputError Interrupted ItemsFailed MachineError Measured Metric
-    MinFace Model PicturePrediction PicturePredictions PredictionMetrics PriorSummary PublishSummary
+    ImportSummary IngestOptions IngestSummary InputError Interrupted ItemsFailed LabelColumns MachineError
+    Measured Metric MinFace Model PicturePrediction PicturePredictions PredictionMetrics PriorSummary PublishSummary
     RaterConsistency RatingsSummary RecipeError RecropOptions RecropSummary ResumeRefused RunComparison
     RunEvaluation SampleOptions SampleSummary SchemaError SplitSummary StorageError SystemList SystemState
     TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align assess_runs
