@@ -90,7 +90,7 @@ class Extractor:
             raise
         except Exception as error:
             raise_of_machine(error, source.path)
-            reason = join_reasons(source.reason, reason_of(error, source, context and context.file))
+            reason = join_reasons(source.reason, reason_of(error, source, context.file if context else None))
             return Extracted({**row, "status": "failed", "reason": reason}, trace=traceback.format_exc())
         finally:
             if context is not None:

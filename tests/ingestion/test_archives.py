@@ -22,6 +22,7 @@ from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.recrop import RecropOptions, recrop
 from fertools.manifests import store
+from fertools.sources.labels import LabelColumns
 from tests.conftest import write_clip
 from tests.ingestion.clips import moving_face
 from tests.sources.archives.test_golden import GOLDEN
@@ -93,7 +94,8 @@ WRITERS = {
 
 
 def _faces(workspace: Workspace) -> list[dict[str, object]]:
-    return store.read_faces(workspace).to_pylist()
+    rows: list[dict[str, object]] = store.read_faces(workspace).to_pylist()
+    return rows
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -170,8 +172,6 @@ def test_crops_and_surroundings_are_cut_from_members_later(folder: Path, tmp_pat
 def test_a_saved_dataset_is_ingested_with_its_labels_and_votes(tmp_path: Path) -> None:
     shutil.copytree(GOLDEN / "saved", tmp_path / "saved")
     workspace = Workspace(tmp_path / "workspace")
-    from fertools.sources.labels import LabelColumns
-
     columns = LabelColumns.parse("votes=votes,classes=Angry:Happy:Neutral")
     options = IngestOptions(workers=1, crops=True, crop_px=32, quality="keep-all", columns=columns)
     assert ingest(tmp_path / "saved", workspace, options).sources == {"done": 8}

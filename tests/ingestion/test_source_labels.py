@@ -63,7 +63,7 @@ def test_no_face_of_a_picture_overwrites_another(pictures: Path, tmp_path: Path)
     (happy,) = [row for row in rows if row["emotion"] == "happiness"]
     assert happy["box"] == [0, 0, 40, 40]
     assert (happy["valence"], happy["arousal"], happy["va_origin"]) == (pytest.approx(0.8), 0.5, "import:t.csv")
-    assert validate(workspace).is_valid
+    assert validate(workspace).ok
     sources = {Path(row["path"]).name: row for row in store.read_sources(workspace).to_pylist()}
     assert sources["b.png"]["reason"] == "t.csv:4: happiness and surprise tie"
     assert any("'puzzled' (1)" in line for line in notes.lines)

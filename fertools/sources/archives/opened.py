@@ -178,7 +178,10 @@ def hash_content(path: Path) -> str:
         OSError: the file cannot be read.
     """
     with _reading_member(path), open_binary(path) as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
+        digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        while chunk := stream.read(2**18):
+            digest.update(chunk)
+        return digest.hexdigest()
 
 
 @contextmanager

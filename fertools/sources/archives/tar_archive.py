@@ -108,7 +108,7 @@ class TarArchive:
             self._note_damage(self._stream.tell(), tail=True)
             return False
         # `tarfile` keeps every header, which is much memory for millions of members.
-        self._tar.members.clear()
+        self._tar.members.clear()  # type: ignore[attr-defined]  # missing in the stubs
         self._add(entry)
         return True
 

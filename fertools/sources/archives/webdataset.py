@@ -35,9 +35,9 @@ def sample_labels(archive: Archive, members: Iterable[Member], reader: RowReader
         place = PurePosixPath(member.name)
         start, _, extension = place.name.partition(".")
         samples.setdefault(str(place.parent / start), {})[extension.lower()] = member
-    labels = {}
+    labels: dict[str, tuple[FaceLabels, ...]] = {}
     for sample in samples.values():
-        read = {extension: sample[extension] for extension in _READ if extension in sample}
+        read: dict[str, Member] = {extension: sample[extension] for extension in _READ if extension in sample}
         if len(read) == len(sample):
             continue
         if not (cells := _cells(archive, read, reader)):
