@@ -30,6 +30,7 @@ COMMANDS = {
     "demo": "Draw a dataset and run every step on it, command by command.",
     "sample": "Draw a synthetic dataset of people who do not exist.",
     "ingest": "Detect, track and align every face in videos and pictures.",
+    "identify": "Find who is who across videos.",
     "filter": "Change which faces are kept, without detecting again.",
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
     "push": "Copy the dataset to object storage, such as s3://bucket/name.",

@@ -1,0 +1,108 @@
+"""Name people so that identifiers stay, and list what is doubtful about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fertools.core.hashing import hash_bytes
+from fertools.faces.identity.calibration import Threshold
+from fertools.faces.identity.embedder import Floats
+from fertools.faces.identity.links import Groups
+
+MOST_PAIRS = 1000
+"""Doubtful pairs that are listed, the most alike first."""
+_BLOCK = 512
+Labels = NDArray[np.int64]
+
+
+def name_people(
+    labels: Labels, stated: Mapping[int, str], earlier: Mapping[int, str], faces: Sequence[str]
+) -> list[str]:
+    """Return the subject of each person.
+
+    A person with stated names takes the most frequent one. Another keeps the identifier of an earlier run: each
+    identifier goes to the person with most of its tracks. A new person gets an identifier that follows from its faces.
+
+    Args:
+        labels: (N,) person of each track, from 0.
+        stated: name of each track that a dataset, a folder or a table names.
+        earlier: subject of each track in an earlier run.
+        faces: one face identifier of each track.
+    """
+    names: list[str | None] = [None] * (int(labels.max(initial=-1)) + 1)
+    taken: set[str] = set()
+    for known in (stated, earlier):
+        overlap = Counter((int(labels[track]), name) for track, name in known.items())
+        for (person, name), _ in sorted(overlap.items(), key=lambda item: (-item[1], item[0][1], item[0][0])):
+            if names[person] is None and name not in taken:
+                names[person] = name
+                taken.add(name)
+        # An identifier that is not in use any more is not given to somebody else.
+        taken |= set(known.values())
+    first: dict[int, str] = {}
+    for track, face in enumerate(faces):
+        person = int(labels[track])
+        first[person] = min(first.get(person, face), face)
+    result = []
+    for person, known in enumerate(names):
+        number = 0
+        while known is None:
+            name = f"p{hash_bytes(first[person].encode(), number.to_bytes(4, 'little'))[:12]}"
+            known, number = (None if name in taken else name), number + 1
+        taken.add(known)
+        result.append(known)
+    return result
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """What is doubtful.
+
+    Attributes:
+        inside: (N,) mean cosine of each track and the other tracks of its person; NaN for a track alone.
+        tracks: (N,) whether a track may be another person's.
+        pairs: pairs of people that may be one person, with their mean cosine, the most alike first.
+    """
+
+    inside: NDArray[np.float64]
+    tracks: NDArray[np.bool_]
+    pairs: tuple[tuple[int, int, float], ...]
+
+
+def find_doubts(embeddings: Floats, labels: Labels, groups: Groups, threshold: Threshold) -> Doubts:
+    """Return what is doubtful about people.
+
+    A track is doubtful if it is on average less like the rest of its person than the threshold asks. A pair of people
+    is doubtful if it is nearly as alike, and nothing says that they are two.
+
+    Args:
+        embeddings: (N, D) embeddings of length 1.
+        labels: (N,) person of each track, from 0.
+        groups: what is known of the tracks.
+        threshold: the threshold.
+    """
+    count = int(labels.max(initial=-1)) + 1
+    sizes = np.bincount(labels, minlength=count)
+    sums = np.zeros((count, embeddings.shape[1]))
+    np.add.at(sums, labels, embeddings)
+    own = np.einsum("nd,nd->n", sums[labels], embeddings) - 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inside = np.where(sizes[labels] > 1, own / (sizes[labels] - 1), np.nan)
+    doubtful = inside < threshold.value
+    means = (sums / np.maximum(sizes, 1)[:, None]).astype(np.float32)
+    first = np.full(count, len(labels), np.int64)
+    np.minimum.at(first, labels, np.arange(len(labels)))
+    found: list[tuple[int, int, float]] = []
+    for start in range(0, count, _BLOCK):
+        alike = means[start : start + _BLOCK] @ means.T
+        ones, twos = np.nonzero(alike >= threshold.doubtful)
+        for one, two in zip((ones + start).tolist(), twos.tolist(), strict=True):
+            if one < two and not groups.are_apart(int(first[one]), int(first[two])):
+                found.append((one, two, float(alike[one - start, two])))
+        found = sorted(found, key=lambda pair: -pair[2])[:MOST_PAIRS]
+    return Doubts(inside, doubtful, tuple(found))
