@@ -76,7 +76,7 @@ class _Identify(GroupedCommand):
     show_default=True,
     help="Share of pairs of different people that the calibrated threshold lets pass.",
 )
-@click.option("--overwrite", is_flag=True, help="Cluster anew instead of adding to the people of an earlier run.")
+@click.option("--overwrite", is_flag=True, help="Start again instead of adding to the people of an earlier run.")
 @click.option("--dry-run", is_flag=True, help="Count the people without writing them.")
 @json_option
 def command(folder: Path, dry_run: bool, as_json: bool, **values: Any) -> int:

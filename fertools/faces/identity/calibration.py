@@ -118,4 +118,4 @@ def _similarities(embeddings: Floats, groups: Groups) -> NDArray[np.float64]:
     pairs = np.unique(np.sort(np.stack([np.concatenate(first), np.concatenate(second)]), axis=0), axis=1)
     if pairs.shape[1] > _MOST_PAIRS:
         pairs = pairs[:, generator.choice(pairs.shape[1], _MOST_PAIRS, replace=False)]
-    return np.asarray(np.einsum("nd,nd->n", embeddings[pairs[0]], embeddings[pairs[1]]), np.float64)
+    return np.asarray(np.einsum("ij,ij->i", embeddings[pairs[0]], embeddings[pairs[1]]), np.float64)

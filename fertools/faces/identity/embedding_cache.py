@@ -1,7 +1,7 @@
 """The cache of embeddings: a stopped run continues with the faces that are missing.
 
 Each block of faces is one Parquet file, written atomically, in a folder for one embedder and its weights. The crop of a
-face is part of its key, so a face that was cropped anew is embedded anew. The folder may be deleted at any time.
+face is part of its key, so a face that was cropped again is embedded again. The folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fertools.faces.identity.embedder import Embedder, Floats
 from fertools.faces.identity.face_crops import cut_crop
 
 BLOCK = 256
-"""Faces per file; a stopped run loses at most so many."""
+"""Faces per file; a stopped run loses at most this number."""
 
 
 class EmbeddingCache:

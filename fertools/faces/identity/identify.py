@@ -147,9 +147,10 @@ def _find_people(workspace: Workspace, found: _Embedded, options: IdentifyOption
     tracks, means = found.tracks, found.means
     groups, decided, notes = _known(tracks, decisions)
     threshold = calibrate(means, groups, embedder.card, options.false_matches, options.threshold)
+    bound, _, _ = _known(tracks, decisions)
     if not options.overwrite:
-        groups.add(evidence.links_of_earlier(tracks, decided), "earlier")
-    labels = cluster(means, groups, threshold.value)
+        bound.add(evidence.links_of_earlier(tracks, decided), "earlier")
+    labels = cluster(means, bound, threshold.value)
     stated = {track: name for track, _, name in evidence.links_of_names(tracks).names}
     earlier = evidence.earlier_subjects(tracks)
     ids = tracks.faces["face_id"].take(np.array([rows[0] for rows in tracks.chosen])).to_pylist()
@@ -200,7 +201,7 @@ def _split_tracks(workspace: Workspace, found: _Embedded, threshold: Threshold) 
         zip(*(store.read_sources(workspace, [name])[name].to_pylist() for name in ("source_id", "path")), strict=True)
     )
     for track, (other, beside) in cuts.items():
-        # The change lies between two compared faces; the frame in the middle is as good as any.
+        # The change is between two compared faces; the frame in the middle is as good as any.
         at = int(frames[beside].sum()) // 2 + 1
         track_of[(track_of == track) & (frames >= at)] = other
         row = columns.slice(int(beside[0]), 1).to_pylist()[0]

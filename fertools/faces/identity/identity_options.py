@@ -21,7 +21,7 @@ class IdentifyOptions:
         faces_per_track: number of faces to compare of each track, the best of equal stretches of time.
         threshold: cosine above which tracks are one person; None to calibrate it on this dataset.
         false_matches: share of pairs of different people that may be above the calibrated threshold.
-        overwrite: cluster anew instead of adding to the people of an earlier run. Decisions of people still count.
+        overwrite: start again instead of adding to the people of an earlier run. Decisions still count.
 
     Raises:
         InputError: a value is out of range.

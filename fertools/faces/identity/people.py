@@ -83,26 +83,42 @@ def find_doubts(embeddings: Floats, labels: Labels, groups: Groups, threshold: T
     Args:
         embeddings: (N, D) embeddings of length 1.
         labels: (N,) person of each track, from 0.
-        groups: what is known of the tracks.
+        groups: what is known of the tracks, without people of earlier runs: these may be one.
         threshold: the threshold.
     """
     count = int(labels.max(initial=-1)) + 1
     sizes = np.bincount(labels, minlength=count)
     sums = np.zeros((count, embeddings.shape[1]))
     np.add.at(sums, labels, embeddings)
-    own = np.einsum("nd,nd->n", sums[labels], embeddings) - 1
+    own = np.einsum("ij,ij->i", sums[labels], embeddings) - 1
     with np.errstate(divide="ignore", invalid="ignore"):
         inside = np.where(sizes[labels] > 1, own / (sizes[labels] - 1), np.nan)
     doubtful = inside < threshold.value
     means = (sums / np.maximum(sizes, 1)[:, None]).astype(np.float32)
-    first = np.full(count, len(labels), np.int64)
-    np.minimum.at(first, labels, np.arange(len(labels)))
+    apart = _Apart(labels, groups)
     found: list[tuple[int, int, float]] = []
     for start in range(0, count, _BLOCK):
         alike = means[start : start + _BLOCK] @ means.T
         ones, twos = np.nonzero(alike >= threshold.doubtful)
         for one, two in zip((ones + start).tolist(), twos.tolist(), strict=True):
-            if one < two and not groups.are_apart(int(first[one]), int(first[two])):
+            if one < two and not apart(one, two):
                 found.append((one, two, float(alike[one - start, two])))
         found = sorted(found, key=lambda pair: -pair[2])[:MOST_PAIRS]
     return Doubts(inside, doubtful, tuple(found))
+
+
+class _Apart:
+    """Which people are known to be two, by their numbers."""
+
+    def __init__(self, labels: Labels, groups: Groups) -> None:
+        pairs = ((int(labels[one]), int(labels[two])) for one, two in groups.separations())
+        self._pairs = {(min(pair), max(pair)) for pair in pairs}
+        self._names: list[dict[int, int]] = []
+        for realm in groups.realms().values():
+            named = np.flatnonzero(realm >= 0)
+            self._names.append(dict(zip(labels[named].tolist(), realm[named].tolist(), strict=True)))
+
+    def __call__(self, one: int, two: int) -> bool:
+        return (min(one, two), max(one, two)) in self._pairs or any(
+            names.get(one, -1) >= 0 and names.get(two, names.get(one)) != names[one] for names in self._names
+        )

@@ -15,6 +15,7 @@ from fertools.faces.identity.identify import identify
 from fertools.faces.identity.identity_options import IdentifyOptions, IdentifySummary
 from fertools.faces.identity.track_parts import find_cut
 from fertools.manifests import store
+from fertools.manifests.schema import FACES
 from tests.faces.identity.made_people import GreyEmbedder, MadeTrack, face_id, made_workspace, subjects, write_tracks
 
 TRACKS = [
@@ -201,8 +202,43 @@ def test_the_file_of_people_lists_tracks_and_doubts(tmp_path: Path) -> None:
     content = json.loads(workspace.people.read_text())
     assert sorted(len(one["tracks"]) for one in content["people"]) == [1, 1, 2]
     assert content["threshold"]["origin"] == "constant"
-    found = _run(workspace, threshold=0.9999, overwrite=True)
+    assert not content["doubtful_pairs"]
+
+
+def test_a_person_found_twice_is_doubtful_unless_something_says_that_they_are_two(tmp_path: Path) -> None:
+    tracks = [
+        MadeTrack("a", 0, (1,) * 8),
+        MadeTrack("b", 0, (1,) * 8, named="ben"),
+        MadeTrack("c", 0, (1,) * 8, named="cleo"),
+    ]
+    workspace = made_workspace(tmp_path, [*tracks, MadeTrack("b", 1, (2,) * 8, start=9)])
+    log = DecisionLog(workspace.decisions)
+    decision = Decision.of({"kind": "different", "faces": [face_id("a", 0, 0)], "others": [face_id("b", 0, 0)]})
+    log.append(decision)
+    apart = Decision.of({"kind": "different", "faces": [face_id("a", 0, 0)], "others": [face_id("c", 0, 0)]})
+    log.append(apart)
+    assert (_run(workspace).people, _run(workspace).doubtful_pairs) == (4, 0)
+    rows = [row["subject_origin"] for row in store.read_faces(workspace).to_pylist() if row["track_id"] == 1]
+    assert set(rows) == {"identity"}
+    # Without the decisions, the tracks of the first video are clustered again; the two names stay two people.
+    log.append(Decision.of({"kind": "undo", "target": decision.id}))
+    found = _run(workspace)
     assert found.people == 3
+    assert found.doubtful_pairs == 0
+
+
+def test_people_of_an_earlier_run_may_be_one(tmp_path: Path) -> None:
+    workspace = made_workspace(tmp_path, TRACKS)
+    _run(workspace, threshold=0.99)
+    faces = store.read_faces(workspace)
+    origin = [face_id("b", 0, n) for n in range(8)]
+    names = [
+        "pother" if face in origin else name
+        for face, name in zip(faces["face_id"].to_pylist(), faces["subject_id"].to_pylist(), strict=True)
+    ]
+    store.write_table(workspace.manifest, FACES, store.replace_columns(faces, {"subject_id": names}))
+    found = _run(workspace)
+    assert (found.people, found.doubtful_pairs, found.renamed) == (4, 1, ())
 
 
 @pytest.mark.parametrize(
