@@ -107,12 +107,12 @@ def _similarities(embeddings: Floats, groups: Groups) -> NDArray[np.float64]:
     for realm in groups.realms().values():
         named = np.flatnonzero(realm >= 0)
         if len(named) ** 2 <= 2 * _MOST_PAIRS:
-            one, two = (named[side] for side in np.triu_indices(len(named), 1))
+            ones, twos = (named[side] for side in np.triu_indices(len(named), 1))
         else:
-            one, two = named[generator.integers(len(named), size=(2, _MOST_PAIRS))]
-        apart = realm[one] != realm[two]
-        first.append(one[apart])
-        second.append(two[apart])
+            ones, twos = named[generator.integers(len(named), size=(2, _MOST_PAIRS))]
+        apart = realm[ones] != realm[twos]
+        first.append(ones[apart])
+        second.append(twos[apart])
     if not first:
         return np.empty(0)
     pairs = np.unique(np.sort(np.stack([np.concatenate(first), np.concatenate(second)]), axis=0), axis=1)

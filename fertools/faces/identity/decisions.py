@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from fertools.core import files
 from fertools.core.errors import InputError
@@ -54,7 +54,7 @@ class Decision:
         Raises:
             InputError: a field is missing or has a value that no review page sends.
         """
-        kind, target = content.get("kind"), content.get("target", "")
+        kind, target = str(content.get("kind")), content.get("target", "")
         lists = [content.get(name, ()) for name in ("faces", "others")]
         name, at_ms = content.get("id") or str(uuid.uuid4()), content.get("at_ms") or int(time.time() * 1000)
         known = all(
@@ -70,7 +70,7 @@ class Decision:
         whole = {"same": len({*faces, *others}) > 1, "different": bool(faces and others), "undo": bool(target)}
         if not whole[kind]:
             raise InputError(f"a decision '{kind}' lacks faces or its target; send it with them")
-        return cls(name, kind, faces, others, target, at_ms)
+        return cls(name, cast(Kind, kind), faces, others, target, at_ms)
 
 
 class DecisionLog:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Pictures = Sequence[NDArray[np.uint8]]
+Pictures = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+"""Crops of one size, one by one or as (N, size_px, size_px, 3)."""
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,9 @@ def _embed(
     table = faces.select(list(face_crops.COLUMNS)).take(rows)
     cache = EmbeddingCache(workspace.embeddings, embedder)
     vectors, computed = cache.embed(workspace.root, table.to_pylist(), report)
-    chosen, embeddings, number = [], [], np.full(len(tracks.chosen), -1, np.int64)
+    chosen: list[NDArray[np.int64]] = []
+    embeddings: list[Floats] = []
+    number = np.full(len(tracks.chosen), -1, np.int64)
     ends = np.cumsum([len(one) for one in tracks.chosen])[:-1]
     for track, (own, found) in enumerate(zip(tracks.chosen, np.split(vectors, ends), strict=True)):
         readable = np.isfinite(found).all(axis=1)

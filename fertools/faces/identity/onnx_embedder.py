@@ -107,7 +107,7 @@ class OnnxEmbedder:
 
     def _forward(self, crops: Pictures) -> Floats:
         step = (self._input.white - self._input.black) / 255
-        blob = np.stack(crops).astype(np.float32) * step + self._input.black
+        blob = np.asarray(crops).astype(np.float32) * step + self._input.black
         blob = blob[..., ::-1] if self._input.blue_first else blob
         self._network.setInput(np.ascontiguousarray(blob.transpose(0, 3, 1, 2)))
         return np.asarray(self._network.forward(), np.float32).reshape(len(crops), -1)

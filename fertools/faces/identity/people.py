@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,15 +49,18 @@ def name_people(
     for track, face in enumerate(faces):
         person = int(labels[track])
         first[person] = min(first.get(person, face), face)
-    result = []
-    for person, known in enumerate(names):
-        number = 0
-        while known is None:
-            name = f"p{hash_bytes(first[person].encode(), number.to_bytes(4, 'little'))[:12]}"
-            known, number = (None if name in taken else name), number + 1
-        taken.add(known)
-        result.append(known)
+    result: list[str] = []
+    for person, kept in enumerate(names):
+        subject = kept or _new_name(first[person], taken)
+        taken.add(subject)
+        result.append(subject)
     return result
+
+
+def _new_name(face: str, taken: set[str]) -> str:
+    """Return an identifier that follows from a face, and that nobody has."""
+    names = (f"p{hash_bytes(face.encode(), number.to_bytes(4, 'little'))[:12]}" for number in itertools.count())
+    return next(name for name in names if name not in taken)
 
 
 @dataclass(frozen=True)

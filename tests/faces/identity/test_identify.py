@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ TRACKS = [
 ]
 
 
-def _run(workspace: Workspace, **options: object) -> IdentifySummary:
+def _run(workspace: Workspace, **options: Any) -> IdentifySummary:
     chosen = dataclasses.replace(IdentifyOptions(), **options)
     return identify(workspace, chosen, embedder=GreyEmbedder())
 
@@ -245,6 +246,6 @@ def test_people_of_an_earlier_run_may_be_one(tmp_path: Path) -> None:
     ("values", "named"),
     [({"faces_per_track": 0}, "faces_per_track"), ({"threshold": 1.5}, "threshold"), ({"false_matches": 0}, "false_")],
 )
-def test_an_option_out_of_range_is_named(values: dict[str, float], named: str) -> None:
+def test_an_option_out_of_range_is_named(values: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError, match=named):
         dataclasses.replace(IdentifyOptions(), **values)
