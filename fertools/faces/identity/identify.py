@@ -72,7 +72,7 @@ def identify(
     options: IdentifyOptions | None = None,
     report: Reporter | None = None,
     *,
-    embedder: Embedder | None = None,
+    network: Embedder | None = None,
     dry_run: bool = False,
 ) -> IdentifySummary:
     """Find who is who in a dataset, and write each face's subject into the manifest.
@@ -84,7 +84,7 @@ def identify(
         workspace: workspace of the faces.
         options: embedder and threshold; None for the defaults.
         report: receives the progress.
-        embedder: an embedder of your own; None for the one that the options name.
+        network: an embedder of your own; None for the one that the options name.
         dry_run: only count; write nothing but the cache of embeddings.
 
     Raises:
@@ -94,9 +94,8 @@ def identify(
     """
     workspace = Workspace(workspace)
     options, report = options or IdentifyOptions(), report or Silent()
-    if embedder is None:
-        wanted = EmbedderOptions(options.weights, options.input, options.device, str(workspace.root))
-        embedder = load_embedder(options.embedder, wanted)
+    wanted = EmbedderOptions(options.weights, options.input, options.device, str(workspace.root))
+    embedder = network or load_embedder(options.embedder, wanted)
     with changing(workspace, "an identify") as faces:
         found, computed, unreadable = _embed(workspace, faces, options, embedder, report)
         result = _find_people(workspace, found, options, embedder)

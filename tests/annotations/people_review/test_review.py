@@ -39,7 +39,7 @@ TRACKS = [MadeTrack(f"v{person}{n}", 0, (person,) * 2) for person in (1, 2, 3) f
 def workspace(tmp_path: Path) -> Workspace:
     """Return a workspace of three people with two tracks each, every pair of them doubtful."""
     made = made_workspace(tmp_path / "made", TRACKS)
-    identify(made, embedder=GreyEmbedder())
+    identify(made, network=GreyEmbedder())
     content = json.loads(made.people.read_text())
     names = [one["subject"] for one in content["people"]]
     content["doubtful_pairs"] = [
@@ -81,7 +81,7 @@ def test_a_decision_is_recorded_once_and_replayed(client: TestClient, workspace:
     for _ in range(2):
         assert client.post("/api/decide", json=decision).json() == {"id": "decision-1"}
     assert [one.id for one in DecisionLog(workspace.decisions).all()] == ["decision-1"]
-    assert identify(workspace, embedder=GreyEmbedder()).people == 2
+    assert identify(workspace, network=GreyEmbedder()).people == 2
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_person_merges_splits_and_undoes(browser: Browser, address: str, works
     expect(cards.nth(2).locator(".note")).to_contain_text("Decided")
     kinds = [one.kind for one in DecisionLog(workspace.decisions).current()]
     assert kinds == ["same", "different", "same"]
-    found = identify(workspace, embedder=GreyEmbedder())
+    found = identify(workspace, network=GreyEmbedder())
     assert found.people == len({*map(frozenset, subjects(workspace).values())}) == 2
 
 

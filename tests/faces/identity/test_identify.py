@@ -29,7 +29,7 @@ TRACKS = [
 
 def _run(workspace: Workspace, **options: Any) -> IdentifySummary:
     chosen = dataclasses.replace(IdentifyOptions(), **options)
-    return identify(workspace, chosen, embedder=GreyEmbedder())
+    return identify(workspace, chosen, network=GreyEmbedder())
 
 
 def _one(workspace: Workspace, video: str, track: int) -> str:
@@ -53,7 +53,7 @@ def test_one_person_in_two_videos_gets_one_subject(tmp_path: Path) -> None:
 def test_a_dry_run_writes_no_subject(tmp_path: Path) -> None:
     workspace = made_workspace(tmp_path, TRACKS)
     before = workspace.manifest.read_bytes()
-    found = identify(workspace, embedder=GreyEmbedder(), dry_run=True)
+    found = identify(workspace, network=GreyEmbedder(), dry_run=True)
     assert found.people == 3
     assert workspace.manifest.read_bytes() == before
     assert not workspace.people.exists()
@@ -176,7 +176,7 @@ def test_a_stopped_run_continues_from_the_cache(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("fertools.faces.identity.embedding_cache.BLOCK", 10)
     workspace = made_workspace(tmp_path, TRACKS)
     with pytest.raises(KeyboardInterrupt):
-        identify(workspace, embedder=_Stopped())
+        identify(workspace, network=_Stopped())
     assert not workspace.people.exists()
     found = _run(workspace)
     assert found.embedded == 4 * 8 - 10
