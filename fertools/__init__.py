@@ -47,6 +47,11 @@ if TYPE_CHECKING:
     from fertools.core.errors import SchemaError as SchemaError
     from fertools.core.errors import StorageError as StorageError
     from fertools.faces.detection.min_face import MinFace as MinFace
+    from fertools.faces.identity.embedder import Embedder as Embedder
+    from fertools.faces.identity.embedder import EmbedderCard as EmbedderCard
+    from fertools.faces.identity.identify import identify as identify
+    from fertools.faces.identity.identity_options import IdentifyOptions as IdentifyOptions
+    from fertools.faces.identity.identity_options import IdentifySummary as IdentifySummary
     from fertools.inference.align import align as align
     from fertools.inference.detect import Face as Face
     from fertools.inference.detect import Faces as Faces
@@ -168,6 +173,15 @@ _NAMES = {
         "StorageError",
     ),
     "fertools.faces.detection.min_face": ("MinFace",),
+    "fertools.faces.identity.embedder": (
+        "Embedder",
+        "EmbedderCard",
+    ),
+    "fertools.faces.identity.identify": ("identify",),
+    "fertools.faces.identity.identity_options": (
+        "IdentifyOptions",
+        "IdentifySummary",
+    ),
     "fertools.inference.align": ("align",),
     "fertools.inference.detect": (
         "Face",

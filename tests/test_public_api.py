@@ -19,17 +19,18 @@ from fertools.core import errors
 _TEXT = """
     Agreement Anchoring AxisConsistency CheckFailed ComparisonResult ConfidenceInterval ConfusionMatrix
     ContactSheetOptions CopySummary DataState DatasetPreview Descriptor DeviceError Disagreement DomainData
-    Estimate Evaluation EvaluationOptions ExperimentResult ExportSummary Face FaceDataset FaceLabels
-    FaceRating FaceSelection Faces FeatureDistance FertoolsError FilterOptions FilterSummary FoldMean Gap
-    GenerateResult GreyRange ImportSummary IngestOptions IngestSummary InputError Interrupted ItemsFailed
-    LabelColumns MachineError Measured Metric MinFace Model PicturePrediction PicturePredictions
-    PredictionMetrics PriorSummary PublishSummary RaterConsistency RatingsSummary RecipeError RecropOptions
-    RecropSummary ResumeRefused RunComparison RunEvaluation SampleOptions SampleSummary SchemaError
-    SplitSummary StorageError SystemList SystemState TrainResult TranslationMetrics ValidationReport
-    WeightsState Workspace __version__ align assess_runs compare_runs detect draw_contact_sheet draw_dataset
-    evaluate_runs export_annotations fill_prior filter_faces generate import_annotations import_labels
-    ingest list_datasets list_systems load_model measure_agreement merge preview_dataset publish pull push
-    read_faces read_sources recrop run_experiment split train validate
+    Embedder EmbedderCard Estimate Evaluation EvaluationOptions ExperimentResult ExportSummary Face
+    FaceDataset FaceLabels FaceRating FaceSelection Faces FeatureDistance FertoolsError FilterOptions
+    FilterSummary FoldMean Gap GenerateResult GreyRange IdentifyOptions IdentifySummary ImportSummary
+    IngestOptions IngestSummary InputError Interrupted ItemsFailed LabelColumns MachineError Measured Metric
+    MinFace Model PicturePrediction PicturePredictions PredictionMetrics PriorSummary PublishSummary
+    RaterConsistency RatingsSummary RecipeError RecropOptions RecropSummary ResumeRefused RunComparison
+    RunEvaluation SampleOptions SampleSummary SchemaError SplitSummary StorageError SystemList SystemState
+    TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align assess_runs
+    compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations fill_prior
+    filter_faces generate identify import_annotations import_labels ingest list_datasets list_systems
+    load_model measure_agreement merge preview_dataset publish pull push read_faces read_sources recrop
+    run_experiment split train validate
 """
 NAMES = _TEXT.split()
 """Every name that users may rely on. A change here is a change for them."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import click
 
-from fertools.cli.annotate import SUBCOMMANDS
 from fertools.cli.grouping import GroupedCommand
 from fertools.cli.main import COMMANDS, cli
 
@@ -26,6 +25,9 @@ def walk() -> Iterator[tuple[str, click.Command]]:
         if name == "annotate":
             for below in SUBCOMMANDS:
                 yield f"fertools annotate {below}", importlib.import_module(f"fertools.cli.annotate_{below}").command
+        yield f"fertools {name}", importlib.import_module(f"fertools.cli.{name}").command
+        for below in getattr(importlib.import_module(f"fertools.cli.{name}"), "SUBCOMMANDS", ()):
+            yield f"fertools {name} {below}", importlib.import_module(f"fertools.cli.{name}_{below}").command
 
 
 def context_of(name: str, command: click.Command) -> click.Context:

@@ -31,6 +31,7 @@ COMMANDS = {
     "sample": "Draw a synthetic dataset of people who do not exist.",
     "ingest": "Detect, track and align every face in videos and pictures.",
     "datasets": "List the datasets that `ingest --dataset NAME` reads by their layout.",
+    "identify": "Find who is who across videos.",
     "filter": "Change which faces are kept, without detecting again.",
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
     "push": "Copy the dataset to object storage, such as s3://bucket/name.",

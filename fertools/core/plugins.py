@@ -1,7 +1,7 @@
 """Plugins that other packages register by entry points, in addition to those of fertools.
 
 A package registers a plugin in its `pyproject.toml`, in one of the groups `fertools.detectors`,
-`fertools.label_formats` and `fertools.systems`:
+`fertools.embedders`, `fertools.label_formats` and `fertools.systems`:
 
     [project.entry-points."fertools.detectors"]
     mydetector = "mypackage.detector:make"

@@ -122,6 +122,21 @@ class Workspace:
         return self.root / "manifests" / "copies"
 
     @property
+    def people(self) -> Path:
+        """`manifests/people.json`: the people that `identify` found, and what is doubtful about them."""
+        return self.root / "manifests" / "people.json"
+
+    @property
+    def embeddings(self) -> Path:
+        """`manifests/embeddings/`: the cache of embeddings; safe to delete."""
+        return self.root / "manifests" / "embeddings"
+
+    @property
+    def decisions(self) -> Path:
+        """`annotations/people.jsonl`: the append-only log of decisions about who is who."""
+        return self.root / "annotations" / "people.jsonl"
+
+    @property
     def lock_path(self) -> Path:
         """The lock file of a command that changes the manifest."""
         return self.root / "manifests" / ".lock"

@@ -18,6 +18,7 @@ from fertools.faces.detection.min_face import MinFace
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "sample": (fertools.SampleOptions, fertools.draw_dataset),
     "ingest": (fertools.IngestOptions, fertools.ingest),
+    "identify": (fertools.IdentifyOptions, fertools.identify),
     "filter": (fertools.FilterOptions, fertools.filter_faces),
     "merge": (fertools.merge,),
     "push": (fertools.push,),

@@ -63,7 +63,14 @@ def run(folder: Path, seed: int, total: int, workers: int) -> Iterator[Case]:
     """
     # In a process of its own: training leaves threads, and what forks must not have any.
     subprocess.run([sys.executable, "-m", "tests.fuzz.campaign", str(folder / "seed")], cwd=REPOSITORY, check=True)
-    for name in (*COMMANDS, "annotate_agreement", "annotate_export", "annotate_import", "annotate_publish"):
+    for name in (
+        *COMMANDS,
+        "annotate_agreement",
+        "annotate_export",
+        "annotate_import",
+        "annotate_publish",
+        "identify_embedders",
+    ):
         importlib.import_module(f"fertools.cli.{name}")
     for name in _HEAVY:
         importlib.import_module(name)

@@ -44,21 +44,21 @@ def serve(
         Interrupted: always, at the end. Every acknowledged event is on the disk.
         InputError: there is nothing to rate, another page serves this workspace, or the address is in use.
     """
-    listener = _listen(address)
+    listener = listen(address)
     with listener, exclusive(workspace.rating_lock, "a second rating page"):
         service = RatingService(workspace, settings)
         try:
             port = listener.getsockname()[1]
             local = address.host in LOOPBACK
-            hosts = frozenset(f"{_in_url(name)}:{port}" for name in LOOPBACK) if local else None
+            hosts = frozenset(f"{in_url(name)}:{port}" for name in LOOPBACK) if local else None
             site = make_site(service, hosts=hosts, token=address.token)
         except BaseException:
             service.close()
             raise
         shown = address.host if address.host not in ("0.0.0.0", "::") else socket.gethostname()
-        url = f"http://{_in_url(shown)}:{port}/" + (f"?token={address.token}" if address.token else "")
+        url = f"http://{in_url(shown)}:{port}/" + (f"?token={address.token}" if address.token else "")
         announce(url, _links(url, service) if address.token else {})
-        if browser and _has_window():
+        if browser and has_window():
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         config = uvicorn.Config(
             site, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
@@ -78,7 +78,12 @@ def _links(url: str, service: RatingService) -> dict[str, str]:
     return {rater: f"{url}&{urlencode({'rater': rater, 'code': codes.of(rater)})}" for rater in service.raters}
 
 
-def _listen(address: Address) -> socket.socket:
+def listen(address: Address) -> socket.socket:
+    """Return a socket that listens at an address.
+
+    Raises:
+        InputError: the host is not one of this machine, or the port is in use.
+    """
     try:
         family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
         # With an explicit IPPROTO_TCP asyncio turns off Nagle's algorithm, which would delay each response by 40 ms.
@@ -100,10 +105,11 @@ def _listen(address: Address) -> socket.socket:
     return listener
 
 
-def _in_url(host: str) -> str:
+def in_url(host: str) -> str:
+    """Return a host as an address contains it: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
-def _has_window() -> bool:
+def has_window() -> bool:
     """Return whether a browser can open a window; a text browser would block the terminal."""
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

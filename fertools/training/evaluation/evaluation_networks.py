@@ -17,13 +17,15 @@ from fertools.core.arguments import given
 from fertools.core.errors import CheckFailed, InputError
 from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
+from fertools.faces.identity.embedder import EmbedderOptions
+from fertools.faces.identity.registry import embedder_names, load_embedder
 from fertools.manifests import nested
 from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import resize
 from fertools.training.evaluation.cached_outputs import EvaluationNetwork
 from fertools.training.evaluation.predictions import summarise_training
 from fertools.training.networks.backbones import read_weights, take_trained
-from fertools.training.networks.facenet import build_facenet
+from fertools.training.networks.face_embedders import TorchEmbedder
 from fertools.training.networks.inception import build_inception
 from fertools.training.networks.pretrained import FeatureNetwork, extract_features
 from fertools.training.networks.published_weights import find_weights, list_weights
@@ -155,14 +157,27 @@ def open_identity(workspace: Workspace, wanted: str, device: str) -> EvaluationN
 
     Args:
         workspace: workspace with the weights.
-        wanted: a path, or a name that `fertools weights` lists.
+        wanted: name of an embedder (`fertools identify embedders` lists them), or weights of FaceNet: a path, or a name
+            that `fertools weights` lists.
         device: device of the network, by its name for torch.
 
     Raises:
         InputError: the weights are missing or belong to another network.
     """
-    name, path = _named(workspace, wanted)
-    return _published("identity", name, path, build_facenet(read_weights(path), str(path)).to(device), {})
+    if wanted in embedder_names():
+        name, chosen = wanted, EmbedderOptions(device=device, folder=str(workspace.root))
+        embedder = load_embedder(wanted, chosen)
+    else:
+        name, path = _named(workspace, wanted)
+        embedder = load_embedder("facenet", EmbedderOptions(str(path), device=device, folder=str(workspace.root)))
+    card = embedder.card
+    # A network of torch resizes faces itself, as it was trained.
+    side = None if isinstance(embedder, TorchEmbedder) else card.size_px
+
+    def read(pictures: Pixels) -> NDArray[np.float32]:
+        return embedder.embed(pictures if side is None else [resize(picture, side) for picture in pictures])
+
+    return EvaluationNetwork("identity", name, card.digest, {}, card.width, read)
 
 
 def _named(workspace: Workspace, wanted: str) -> tuple[str, Path]:

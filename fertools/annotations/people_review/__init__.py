@@ -1,0 +1,1 @@
+"""The review page of `fertools identify`: doubtful people, to merge or to split."""

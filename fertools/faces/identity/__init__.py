@@ -1,0 +1,1 @@
+"""People across videos: embedders, constraints, clustering, and subjects that stay."""

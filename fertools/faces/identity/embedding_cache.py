@@ -1,0 +1,96 @@
+"""The cache of embeddings: a stopped run continues with the faces that are missing.
+
+Each block of faces is one Parquet file, written atomically, in a folder for one embedder and its weights. The crop of a
+face is part of its key, so a face that was cropped again is embedded again. The folder may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fertools.core import files
+from fertools.core.errors import InputError
+from fertools.core.hashing import hash_bytes
+from fertools.core.progress import Reporter
+from fertools.faces.identity.embedder import Embedder, Floats
+from fertools.faces.identity.face_crops import cut_crop
+
+BLOCK = 256
+"""Faces per file; a stopped run loses at most this number."""
+
+
+class EmbeddingCache:
+    """Embeddings of one embedder on the disk.
+
+    Args:
+        folder: folder of all embedders' files.
+        embedder: the embedder.
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._folder = folder / f"{embedder.card.name}-{embedder.card.digest[:12]}"
+
+    def embed(self, root: Path, rows: Sequence[dict[str, Any]], report: Reporter) -> tuple[Floats, int]:
+        """Return the embeddings of faces, and the number that had to be computed.
+
+        Args:
+            root: folder of the workspace.
+            rows: values of `face_crops.COLUMNS` of each face.
+            report: receives the progress in faces.
+
+        Returns:
+            (N, width) float32 of length 1, with NaN for a face whose crop is missing; and the number of faces that were
+            not in the cache.
+
+        Raises:
+            StorageError: the disk is full or cannot be written.
+        """
+        keys = [_key(row) for row in rows]
+        known = dict(self._stored())
+        missing = [place for place, key in enumerate(keys) if key not in known]
+        report.start(len(missing))
+        for start in range(0, len(missing), BLOCK):
+            block = missing[start : start + BLOCK]
+            crops = {place: cut_crop(root, rows[place], self._embedder.card) for place in block}
+            there = [place for place in block if crops[place] is not None]
+            vectors = self._embedder.embed([crop for place in there if (crop := crops[place]) is not None])
+            found = {keys[place]: vector for place, vector in zip(there, vectors, strict=True)}
+            self._store(found)
+            known |= found
+            report.advance(start + len(block))
+        nothing = np.full(self._embedder.card.width, np.nan, np.float32)
+        result = np.stack([known.get(key, nothing) for key in keys]) if keys else np.empty((0, len(nothing)))
+        return np.asarray(result, np.float32), len(missing)
+
+    def _stored(self) -> Iterator[tuple[str, Floats]]:
+        for path in sorted(self._folder.glob("*.parquet")):
+            try:
+                table = pq.read_table(path, columns=["key", "embedding"])
+                vectors = table["embedding"].combine_chunks().values.to_numpy().reshape(len(table), -1)
+                if vectors.shape[1] != self._embedder.card.width:
+                    raise pa.ArrowInvalid("another width")
+            except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
+                raise InputError(f"{path} is damaged; delete the folder {self._folder}, and run again") from error
+            yield from zip(table["key"].to_pylist(), vectors, strict=True)
+
+    def _store(self, found: dict[str, Floats]) -> None:
+        if not found:
+            return
+        values = pa.array(np.concatenate(list(found.values())), pa.float32())
+        vectors = pa.FixedSizeListArray.from_arrays(values, self._embedder.card.width)
+        table = pa.table({"key": pa.array(list(found), pa.string()), "embedding": vectors})
+        with files.replacing(self._folder / f"{hash_bytes(*map(str.encode, found))}.parquet") as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+
+def _key(row: dict[str, Any]) -> str:
+    place = [row[name] for name in ("size_px", "template", "matrix")]
+    return f"{row['face_id']}-{hash_bytes(json.dumps(place).encode())[:12]}"
