@@ -15,6 +15,7 @@ from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.notebook import html_fields
 from fertools.core.spelling import nearest
+from fertools.core.workspace import Workspace
 from fertools.faces.alignment import extract_crop, similarity
 from fertools.faces.centring import CENTRED
 from fertools.inference.detect import Face, Faces, find_detector, largest
@@ -22,6 +23,7 @@ from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures,
 from fertools.inference.results import PicturePredictions
 from fertools.training.data.pixel_cache import resize
 from fertools.training.runs.artefact import ModelInfo, read_model
+from fertools.training.runs.public_model import is_public, open_public
 from fertools.training.runs.rebuilt_network import Network, build_network
 
 
@@ -33,12 +35,16 @@ class Model:
         path: path of the model file.
         info: description of the model: system, recipe, classes, crop, and the faces that it was trained on.
         device: name of the torch device that it runs on.
+        trained_on: training data of a public model, in words; empty for a model of a run.
+        licence: licence of a public model and of its data; empty for a model of a run.
     """
 
     path: Path
     info: ModelInfo
     device: str
     _network: Network
+    trained_on: str = ""
+    licence: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -175,7 +181,8 @@ class Model:
             "predicts": ", ".join([*self.classes, *(["valence, arousal"] if self._network.predicts_va else [])]),
             "translates to": ", ".join(self.targets),
             "crop": f"{crop.template}, {crop.size_px} x {crop.size_px}",
-            "trained on": f"{info.faces:,} faces of {info.subjects:,} people",
+            "trained on": self.trained_on or f"{info.faces:,} faces of {info.subjects:,} people",
+            "licence": self.licence,
             "device": self.device,
         }
         return html_fields(str(self.path), {name: value for name, value in fields.items() if value})
@@ -185,7 +192,8 @@ def load_model(path: str | Path, *, network: str | None = None, device: str = "a
     """Open a trained model.
 
     Args:
-        path: folder of a finished run, or a file of its folder `models/`, which may have been copied elsewhere.
+        path: folder of a finished run, or a file of its folder `models/`, which may have been copied elsewhere; or a
+            public model: `public`, another name that `fertools weights` lists, or a Keras file of such a model.
         network: name of the network of a run with several, such as `generator`; None if there is one.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
 
@@ -199,6 +207,9 @@ def load_model(path: str | Path, *, network: str | None = None, device: str = "a
         >>> model.info.system, model.classes[0], model.info.crop.size_px
         ('classifier', 'anger', 32)
     """
+    if is_public(workspace := Workspace(), str(path)):
+        ready = open_public(workspace, str(path), choose_device(device))
+        return Model(ready.path, ready.info, ready.network.device, ready.network, ready.trained_on, ready.licence)
     file = _find_file(Path(path).expanduser(), network)
     info, state = read_model(file)
     name = choose_device(device)
