@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from fertools.inference.detect import detect as detect
     from fertools.inference.model import Model as Model
     from fertools.inference.model import load_model as load_model
+    from fertools.inference.predict import PredictSummary as PredictSummary
+    from fertools.inference.predict import predict as predict
     from fertools.inference.results import PicturePrediction as PicturePrediction
     from fertools.inference.results import PicturePredictions as PicturePredictions
     from fertools.ingestion.filter import FilterOptions as FilterOptions
@@ -172,6 +174,10 @@ _NAMES = {
     "fertools.inference.model": (
         "Model",
         "load_model",
+    ),
+    "fertools.inference.predict": (
+        "PredictSummary",
+        "predict",
     ),
     "fertools.inference.results": (
         "PicturePrediction",

@@ -38,6 +38,7 @@ COMMANDS = {
     "annotate": "Label faces with valence, arousal and emotion.",
     "split": "Split the dataset into subject-independent folds.",
     "train": "Train a system on the manifest.",
+    "predict": "Predict the expressions of faces in videos and pictures.",
     "generate": "Generate faces with a trained system.",
     "weights": "List published weights, and which of them are here.",
     "evaluate": "Compute the metrics of trained runs, with intervals.",
