@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from fertools.inference.predict import predict as predict
     from fertools.inference.results import PicturePrediction as PicturePrediction
     from fertools.inference.results import PicturePredictions as PicturePredictions
+    from fertools.inference.workspace_predictions import ModelLabels as ModelLabels
+    from fertools.inference.workspace_predictions import fill_emotion as fill_emotion
+    from fertools.inference.workspace_predictions import write_suggestions as write_suggestions
     from fertools.ingestion.filter import FilterOptions as FilterOptions
     from fertools.ingestion.filter import FilterSummary as FilterSummary
     from fertools.ingestion.filter import filter_faces as filter_faces
@@ -182,6 +185,11 @@ _NAMES = {
     "fertools.inference.results": (
         "PicturePrediction",
         "PicturePredictions",
+    ),
+    "fertools.inference.workspace_predictions": (
+        "ModelLabels",
+        "fill_emotion",
+        "write_suggestions",
     ),
     "fertools.ingestion.filter": (
         "FilterOptions",

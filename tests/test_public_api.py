@@ -22,13 +22,13 @@ _TEXT = """
     EvaluationOptions ExperimentResult ExportSummary Face FaceDataset FaceLabels FaceRating FaceSelection
     Faces FeatureDistance FertoolsError FilterOptions FilterSummary FoldMean Gap GenerateResult GreyRange
     ImportSummary IngestOptions IngestSummary InputError Interrupted ItemsFailed MachineError Measured Metric
-    MinFace Model PicturePrediction PicturePredictions PredictSummary PredictionMetrics PriorSummary PublishSummary
-    RaterConsistency RatingsSummary RecipeError RecropOptions RecropSummary ResumeRefused RunComparison
+    MinFace Model ModelLabels PicturePrediction PicturePredictions PredictSummary PredictionMetrics PriorSummary
+    PublishSummary RaterConsistency RatingsSummary RecipeError RecropOptions RecropSummary ResumeRefused RunComparison
     RunEvaluation SampleOptions SampleSummary SchemaError SplitSummary StorageError SystemList SystemState
     TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align assess_runs
-    compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations fill_prior
+    compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations fill_emotion fill_prior
     filter_faces generate import_annotations import_labels ingest list_systems load_model measure_agreement
-    merge predict publish pull push read_faces read_sources recrop run_experiment split train validate
+    merge predict publish pull push read_faces read_sources recrop run_experiment split train validate write_suggestions
 """
 NAMES = _TEXT.split()
 """Every name that users may rely on. A change here is a change for them."""

@@ -245,6 +245,33 @@ def load_model(
     return Model(file, info, name, build_network(info, state, name, str(file)))
 
 
+def open_model(model: Model | str | Path, workspace: Workspace, device: str) -> Model:
+    """Return a model as commands name it.
+
+    Args:
+        model: an opened model, which is returned; a public model such as `public`; a run of the workspace as
+            `SYSTEM/RUN`; the folder of a run, or a model file.
+        workspace: workspace with runs and weights.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Raises:
+        InputError: there is no such model, or it cannot be opened.
+        DeviceError: the device is unknown or not on this machine.
+    """
+    if isinstance(model, Model):
+        return model
+    if is_public(workspace, str(model)):
+        return load_model(model, device=device, workspace=workspace)
+    path = Path(model).expanduser()
+    run = workspace.root / "training" / str(model).removeprefix("training/")
+    if not path.exists() and not run.is_dir():
+        raise InputError(
+            f"{argument('model')} is '{model}', and there is no such run or file; give public, SYSTEM/RUN, the folder "
+            "of a run, or a model file"
+        )
+    return load_model(path if path.exists() else run, device=device)
+
+
 def _find_file(path: Path, network: str | None) -> Path:
     if not path.is_dir():
         return path

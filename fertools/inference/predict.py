@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fertools.core import files, locking, products
 from fertools.core.arguments import argument, given
 from fertools.core.device import choose_device
-from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.errors import ResumeRefused
 from fertools.core.explain import reading
 from fertools.core.notebook import html_fields
 from fertools.core.processes import processors
@@ -20,12 +20,11 @@ from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.detection.min_face import MinFace
 from fertools.faces.detection.registry import load_detector
-from fertools.inference.model import Model, load_model
+from fertools.inference.model import Model, open_model
 from fertools.inference.source_predictions import SourceResult, Work, join_results, predict_source, source_key
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.search import Search
 from fertools.sources.discovery import discover
-from fertools.training.runs.public_model import is_public
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +128,7 @@ def predict(
         every=every, fps=fps, span=span, detector=detector, min_face=min_face, max_faces=max_faces, quality="keep-all"
     )
     chosen = choose_device(device)
-    opened = model if isinstance(model, Model) else _open(str(model), Workspace(workspace), device)
+    opened = open_model(model, Workspace(workspace), device)
     opened.require_predictions()
     opened.require_template()
     inputs = [Path(sources)] if isinstance(sources, str | Path) else [Path(source) for source in sources]
@@ -172,20 +171,6 @@ def _work(work: Work, found: Sequence[tuple[Path, Any]], report: Reporter) -> tu
         faces += result.faces
         report.advance(done, faces=faces)
     return results, new
-
-
-def _open(wanted: str, workspace: Workspace, device: str) -> Model:
-    """Return a model by its name or path."""
-    if is_public(workspace, wanted):
-        return load_model(wanted, device=device, workspace=workspace)
-    run = workspace.root / "training" / wanted.removeprefix("training/")
-    path = Path(wanted).expanduser()
-    if not path.exists() and not run.is_dir():
-        raise InputError(
-            f"{argument('model')} is '{wanted}', and there is no such run or file; give public, SYSTEM/RUN, the folder "
-            "of a run, or a model file"
-        )
-    return load_model(path if path.exists() else run, device=device)
 
 
 def _settings(model: Model, options: IngestOptions) -> dict[str, Any]:

@@ -174,7 +174,8 @@ def join_results(root: Path, results: Sequence[SourceResult], model: Model) -> t
     """
     schema = prediction_schema(model)
     parts = [root / "parts" / f"{result.key}.parquet" for result in results]
-    tables = [read_parquet(path).replace_schema_metadata(None) for path in parts if path.is_file()]
+    again = "remove it, and predict again"
+    tables = [read_parquet(path, remedy=again).replace_schema_metadata(None) for path in parts if path.is_file()]
     table = pa.concat_tables([schema.empty_table(), *tables])
     parquet, text = root / "predictions.parquet", root / "predictions.csv"
     with files.replacing(parquet) as temporary:

@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(home: Path, out: str, **options: object) -> fertools.PredictSummary:
-    known = {"device": "cpu", "min_face": 40, **options}
+    known = {"device": "cpu", **options}
     return fertools.predict(home / "videos", str(home / "model.h5"), out=home / out, **known)  # type: ignore[arg-type]
 
 
