@@ -81,6 +81,10 @@ if TYPE_CHECKING:
     from fertools.samples.dataset import draw_dataset as draw_dataset
     from fertools.samples.sample_options import SampleOptions as SampleOptions
     from fertools.sources.grey_range import GreyRange as GreyRange
+    from fertools.sources.web.collect import CollectSummary as CollectSummary
+    from fertools.sources.web.collect import collect as collect
+    from fertools.sources.web.collect_options import CollectOptions as CollectOptions
+    from fertools.sources.web.provenance import Provenance as Provenance
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
@@ -226,6 +230,12 @@ _NAMES = {
     ),
     "fertools.samples.sample_options": ("SampleOptions",),
     "fertools.sources.grey_range": ("GreyRange",),
+    "fertools.sources.web.collect": (
+        "CollectSummary",
+        "collect",
+    ),
+    "fertools.sources.web.collect_options": ("CollectOptions",),
+    "fertools.sources.web.provenance": ("Provenance",),
     "fertools.splits.split": (
         "SplitSummary",
         "split",

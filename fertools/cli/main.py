@@ -29,6 +29,7 @@ from fertools.core.progress import on_one_line
 COMMANDS = {
     "demo": "Draw a dataset and run every step on it, command by command.",
     "sample": "Draw a synthetic dataset of people who do not exist.",
+    "collect": "Download videos by a word for an expression, with their provenance.",
     "ingest": "Detect, track and align every face in videos and pictures.",
     "filter": "Change which faces are kept, without detecting again.",
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
