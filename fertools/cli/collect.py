@@ -34,9 +34,7 @@ GROUPS = {
 @click.option(
     "--urls", type=click.Path(path_type=Path), default=None, help="Take the addresses in this file, one in each line."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("videos"), show_default=True, help="Folder of the videos."
-)
+@click.option("--out", type=click.Path(), default="videos", show_default=True, help="Folder of the videos.")
 @click.option("--limit", type=int, default=20, show_default=True, help="Number of videos to have for a word.")
 @click.option("--search", default="ytsearch", show_default=True, help="Search of yt-dlp.")
 @click.option("--min-s", type=float, default=0.0, show_default=True, help="Shortest video in seconds.")

@@ -31,8 +31,8 @@ GROUPS = {
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
-    default=Path("predictions"),
+    type=click.Path(),
+    default="predictions",
     show_default=True,
     help="Folder of the table and the overlays.",
 )

@@ -119,9 +119,9 @@ def predict(
         StorageError: the disk is full or cannot be written.
 
     Example:
-        >>> found = predict("my-videos", "my-dataset/training/classifier/cpu", out="predicted", every=5, device="cpu")
-        >>> found.failures, "p_anger" in found.to_pandas().columns
-        ((), True)
+        >>> found = predict("photo.jpg", "my-dataset/training/classifier/cpu", out="predicted", device="cpu")
+        >>> found.faces, found.failures, "p_anger" in found.to_pandas().columns
+        (1, (), True)
     """
     report = report or Silent()
     options = IngestOptions(
