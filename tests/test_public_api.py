@@ -27,8 +27,9 @@ _TEXT = """
     ResumeRefused RunComparison RunEvaluation SampleOptions SampleSummary SchemaError SplitSummary StorageError
     SystemList SystemState TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__
     align assess_runs collect compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations
-    fill_emotion fill_prior filter_faces generate import_annotations import_labels ingest list_systems load_model measure_agreement
-    merge predict publish pull push read_faces read_sources recrop run_experiment split train validate write_suggestions
+    fill_emotion fill_prior filter_faces generate import_annotations import_labels ingest list_systems load_model
+    measure_agreement merge predict publish pull push read_faces read_sources recrop run_experiment split train validate
+    write_suggestions
 """
 NAMES = _TEXT.split()
 """Every name that users may rely on. A change here is a change for them."""

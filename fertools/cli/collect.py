@@ -56,7 +56,7 @@ GROUPS = {
 @click.option(
     "--cool-down-s", type=float, default=300.0, show_default=True, help="Seconds to wait if the site limits requests."
 )
-@click.option("--cool-downs", type=int, default=3, show_default=True, help="Stop after so many of these waits.")
+@click.option("--cool-downs", type=int, default=3, show_default=True, help="Stop after N of these waits.")
 @click.option("--cookies", type=click.Path(path_type=Path), default=None, help="File of cookies in Netscape's format.")
 @click.option("--dry-run", is_flag=True, help="List what would be downloaded, and download nothing.")
 @json_option

@@ -45,7 +45,7 @@ class PredictSummary:
         frames: number of searched frames.
         faces: number of predicted faces.
         failures: path and reason of each file that could not be read, or not to its end.
-        overlays: paths of the videos and pictures with drawn predictions; empty unless they were asked for.
+        overlays: paths of the videos and pictures with drawn predictions; empty without `overlay`.
     """
 
     table: Path
@@ -99,7 +99,7 @@ def predict(
         out: folder for the table and for overlays; it is created.
         workspace: workspace with the run, or with weights of a public model.
         every: search every n-th frame of a video.
-        fps: search about so many frames per second, by presentation time.
+        fps: search about N frames per second, by presentation time.
         span: search only frames from one second to another; None for the whole video.
         detector: name of the face detector.
         min_face: smallest face to search for, in pixels or as a share of the short side.

@@ -1,4 +1,4 @@
-"""Predictions of a model for the faces of a workspace: suggestions for raters, and labels where they are asked for."""
+"""Predictions of a model for the faces of a workspace: suggestions for raters, and labels on request."""
 
 from __future__ import annotations
 

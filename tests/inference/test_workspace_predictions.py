@@ -1,4 +1,4 @@
-"""A model's predictions for a workspace: suggestions for raters, and labels only where they are asked for."""
+"""A model's predictions for a workspace: suggestions for raters, and labels only on request."""
 
 from __future__ import annotations
 

@@ -22,13 +22,13 @@ class CollectOptions:
         min_s: shortest video, in seconds.
         max_s: longest video, in seconds.
         max_height_px: largest height of the downloaded picture.
-        licences: a video is taken only if its stated licence contains one of these texts, whatever the case; empty
+        licences: a video is taken only if its stated licence contains one of these texts, in any case; empty
             takes every licence and none.
         retries: further attempts after a failure of the network.
         backoff_s: seconds before the second attempt; each further one waits twice as long.
         rate_limit: largest number of bytes per second; None for no limit.
         pause_s: seconds between two videos.
-        cool_down_s: seconds to wait after the site has limited the rate or asked for a proof of a person.
+        cool_down_s: seconds to wait after the site has limited the rate or requested a proof of a person.
         cool_downs: number of such waits before the collecting stops, to be continued later.
         cookies: file of cookies in Netscape's format.
         dry_run: list what would be downloaded, and download nothing.

@@ -31,7 +31,7 @@ class PublishedWeights:
         sha256: first characters of its SHA-256, in hexadecimal; empty if none is published. Nothing is checked then.
         trained_on: training data.
         licence: licence of the weights and of the data.
-        package: Python packages to install, the first of which contains the file; empty if none does.
+        package: Python packages to install; the first one contains the file. Empty if none does.
     """
 
     name: str

@@ -31,7 +31,7 @@ QUICK = CollectOptions(pause_s=0, backoff_s=0.5, cool_down_s=7, retries=2, cool_
 
 
 class Site:
-    """A server of one video under many names, some of which answer with errors.
+    """A server of one video under many names; some answer with errors.
 
     `/limited-N/x.mp4` answers 429 to its first N requests; `/gone/…` 410, `/broken/…` 503.
     """
