@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from fertools.sources.web.collect import CollectSummary as CollectSummary
     from fertools.sources.web.collect import collect as collect
     from fertools.sources.web.collect_options import CollectOptions as CollectOptions
-    from fertools.sources.web.provenance import Provenance as Provenance
+    from fertools.sources.web.video_provenance import Provenance as Provenance
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
@@ -235,7 +235,7 @@ _NAMES = {
         "collect",
     ),
     "fertools.sources.web.collect_options": ("CollectOptions",),
-    "fertools.sources.web.provenance": ("Provenance",),
+    "fertools.sources.web.video_provenance": ("Provenance",),
     "fertools.splits.split": (
         "SplitSummary",
         "split",

@@ -89,7 +89,8 @@ def test_public_functions_return_public_results_and_name_their_options() -> None
         returned = str(inspect.signature(value).return_annotation)
         assert not re.search(r"\b(dict|Any)\b", returned), name
         results = [word for word in re.findall(r"[A-Za-z_.]+", returned) if word[0].isupper()]
-        assert not set(results) - set(NAMES) - {"None", "Path", "Rgb"}, f"{name} returns what cannot be imported: {returned}"
+        unknown = set(results) - set(NAMES) - {"None", "Path", "Rgb"}
+        assert not unknown, f"{name} returns what cannot be imported: {returned}"
 
 
 def test_every_public_thing_says_what_it_is() -> None:

@@ -22,7 +22,7 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.sources.web.collect_options import CollectOptions
 from fertools.sources.web.downloader import Downloader, DownloadFailed, Info
 from fertools.sources.web.failures import LIMITED
-from fertools.sources.web.provenance import NAME, Provenance, read_provenance, write_provenance
+from fertools.sources.web.video_provenance import NAME, Provenance, read_provenance, write_provenance
 
 DOWNLOADED, SKIPPED, FOUND = "downloaded", "skipped", "found"
 _FINAL = (DOWNLOADED, "removed", "private", "geo-blocked")

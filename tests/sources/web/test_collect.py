@@ -24,7 +24,7 @@ from fertools.sources.web.collect import CollectSummary, Wanted, collect_wanted,
 from fertools.sources.web.collect_options import CollectOptions
 from fertools.sources.web.downloader import Downloader
 from fertools.sources.web.failures import classify
-from fertools.sources.web.provenance import read_provenance
+from fertools.sources.web.video_provenance import read_provenance
 from tests.conftest import write_clip
 
 QUICK = CollectOptions(pause_s=0, backoff_s=0.5, cool_down_s=7, retries=2, cool_downs=2, search="testsearch")
