@@ -58,11 +58,16 @@ if TYPE_CHECKING:
     from fertools.inference.detect import detect as detect
     from fertools.inference.model import Model as Model
     from fertools.inference.model import load_model as load_model
+    from fertools.inference.predict import PredictSummary as PredictSummary
+    from fertools.inference.predict import predict as predict
     from fertools.inference.results import PicturePrediction as PicturePrediction
     from fertools.inference.results import PicturePredictions as PicturePredictions
     from fertools.ingestion.dataset_preview import DatasetPreview as DatasetPreview
     from fertools.ingestion.dataset_preview import list_datasets as list_datasets
     from fertools.ingestion.dataset_preview import preview_dataset as preview_dataset
+    from fertools.inference.workspace_predictions import ModelLabels as ModelLabels
+    from fertools.inference.workspace_predictions import fill_emotion as fill_emotion
+    from fertools.inference.workspace_predictions import write_suggestions as write_suggestions
     from fertools.ingestion.filter import FilterOptions as FilterOptions
     from fertools.ingestion.filter import FilterSummary as FilterSummary
     from fertools.ingestion.filter import filter_faces as filter_faces
@@ -86,6 +91,10 @@ if TYPE_CHECKING:
     from fertools.sources.datasets.descriptor import Descriptor as Descriptor
     from fertools.sources.grey_range import GreyRange as GreyRange
     from fertools.sources.labels import LabelColumns as LabelColumns
+    from fertools.sources.web.collect import CollectSummary as CollectSummary
+    from fertools.sources.web.collect import collect as collect
+    from fertools.sources.web.collect_options import CollectOptions as CollectOptions
+    from fertools.sources.web.video_provenance import Provenance as Provenance
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
@@ -192,6 +201,10 @@ _NAMES = {
         "Model",
         "load_model",
     ),
+    "fertools.inference.predict": (
+        "PredictSummary",
+        "predict",
+    ),
     "fertools.inference.results": (
         "PicturePrediction",
         "PicturePredictions",
@@ -200,6 +213,10 @@ _NAMES = {
         "DatasetPreview",
         "list_datasets",
         "preview_dataset",
+    "fertools.inference.workspace_predictions": (
+        "ModelLabels",
+        "fill_emotion",
+        "write_suggestions",
     ),
     "fertools.ingestion.filter": (
         "FilterOptions",
@@ -238,6 +255,12 @@ _NAMES = {
     "fertools.sources.datasets.descriptor": ("Descriptor",),
     "fertools.sources.grey_range": ("GreyRange",),
     "fertools.sources.labels": ("LabelColumns",),
+    "fertools.sources.web.collect": (
+        "CollectSummary",
+        "collect",
+    ),
+    "fertools.sources.web.collect_options": ("CollectOptions",),
+    "fertools.sources.web.video_provenance": ("Provenance",),
     "fertools.splits.split": (
         "SplitSummary",
         "split",

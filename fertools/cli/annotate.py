@@ -21,7 +21,7 @@ SUBCOMMANDS: dict[str, str] = {
 }
 """Commands below `annotate`, each in a module `annotate_NAME` beside this one, with their summaries."""
 GROUPS = {
-    "Most used options": ("--workspace", "--va", "--emotion", "--prior", "--rater"),
+    "Most used options": ("--workspace", "--va", "--emotion", "--prior", "--model", "--rater"),
     "Who gets which faces": ("--overlap", "--calibration", "--seed"),
     "What raters see": ("--suggestions", "--hidden", "--warn", "--hide-agreement"),
     "Server": ("--host", "--port", "--token", "--no-browser"),
@@ -56,7 +56,15 @@ class _Annotate(GroupedCommand):
 @click.option("--va", is_flag=True, help="Rate valence and arousal.")
 @click.option("--emotion", is_flag=True, help="Rate the expression.")
 @click.option("--prior", is_flag=True, help="Fill missing valence and arousal from the name of the expression.")
-@click.option("--overwrite", is_flag=True, help="With --prior: replace earlier priors.")
+@click.option(
+    "--model",
+    default=None,
+    metavar="MODEL",
+    help="With --emotion: fill missing expressions with those that a model predicts, such as public or classifier/cpu.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="With --prior or --model: replace earlier priors, or labels of a model."
+)
 @click.option(
     "--host", default=Address.host, show_default=True, help="Address to serve the page at; any other needs --token."
 )
@@ -80,8 +88,8 @@ class _Annotate(GroupedCommand):
 @click.option(
     "--suggestions",
     default=None,
-    metavar="prior|FILE",
-    help="Show suggestions: the prior, or predictions of a model from a table.",
+    metavar="prior|public|FILE",
+    help="Show suggestions: the prior, those of a public model, or predictions of a model from a table.",
 )
 @click.option(
     "--hidden", type=float, default=Plan.hidden, show_default=True, help="Share of the faces that show no suggestion."
@@ -101,6 +109,7 @@ def command(
     va: bool,
     emotion: bool,
     prior: bool,
+    model: str | None,
     overwrite: bool,
     as_json: bool,
     raters: tuple[str, ...],
@@ -109,12 +118,12 @@ def command(
 ) -> int:
     """Label faces: by people, from a table, or from the name of the expression.
 
-    --va, --emotion or both open the rating page in the browser. --prior and LABELS.csv open no page.
+    --va, --emotion or both open the rating page in the browser. --prior, --model and LABELS.csv open no page.
 
     LABELS.csv (or .parquet) has a header. Its columns face_id, or source and frame_index, or source select the faces.
     The others are emotion, valence, arousal, intensity and subject_id. With a column rater, the rows go to the log of
     ratings. An error is reported with its line, and then nothing of the file is applied. --prior sets
-    va_origin = prior.
+    va_origin = prior, --model sets emotion_origin = model.
     """
     from fertools.core.errors import InputError
 
@@ -126,7 +135,9 @@ def command(
         )
     if prior and emotion and not va:
         raise InputError("--prior gives valence and arousal, not emotions; use --va --prior, or a table of labels")
-    if labels is None and not prior:
+    if model is not None and (va or not emotion or prior):
+        raise InputError("--model gives expressions alone; use `fertools annotate --emotion --model public`")
+    if labels is None and not prior and model is None:
         tasks = tuple(name for name, wanted in (("va", va), ("emotion", emotion)) if wanted)
         return _serve(folder, tasks, raters, suggestions, **options)
     workspace = open_workspace(folder)
@@ -139,6 +150,12 @@ def command(
         from fertools.annotations.prior import fill_prior
 
         result |= fields_of(fill_prior(workspace, overwrite=overwrite))
+    if model is not None:
+        from fertools.core.progress import Progress
+        from fertools.inference.workspace_predictions import fill_emotion
+
+        with Progress("predict", "faces") as report:
+            result |= fields_of(fill_emotion(workspace, model, overwrite=overwrite, report=report))
     print_result(result, as_json)
     return 0
 
@@ -169,6 +186,12 @@ def _serve(
     origin: Path | Literal["prior"] | None = Path(suggestions) if suggestions else None
     if suggestions == "prior":
         origin = "prior"
+    if suggestions == "public":
+        from fertools.core.progress import Progress
+        from fertools.inference.workspace_predictions import write_suggestions
+
+        with Progress("predict", "faces") as report:
+            origin = write_suggestions(workspace, suggestions, report=report)
 
     def announce(address: str, links: dict[str, str]) -> None:
         click.echo(f"Rate at {address}\nEvery rating is saved at once; Ctrl-C closes the page.")

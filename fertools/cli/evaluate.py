@@ -42,7 +42,13 @@ GROUPS = {
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed of the subsets for KID."
 )
-@click.option("--judge", "judges", multiple=True, metavar="RUN", help="Classifier run that judges the generated faces.")
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="RUN",
+    help="Classifier run, or public, that judges the generated faces.",
+)
 @click.option("--features", default="", metavar="WEIGHTS", help="Inception weights for FID and KID: name or path.")
 @click.option("--identity", default="", metavar="WEIGHTS", help="Facenet weights for identity: name or path.")
 @click.option(

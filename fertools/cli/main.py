@@ -29,6 +29,7 @@ from fertools.core.progress import on_one_line
 COMMANDS = {
     "demo": "Draw a dataset and run every step on it, command by command.",
     "sample": "Draw a synthetic dataset of people who do not exist.",
+    "collect": "Download videos by a word for an expression, with their provenance.",
     "ingest": "Detect, track and align every face in videos and pictures.",
     "datasets": "List the datasets that `ingest --dataset NAME` reads by their layout.",
     "identify": "Find who is who across videos.",
@@ -40,6 +41,7 @@ COMMANDS = {
     "annotate": "Label faces with valence, arousal and emotion.",
     "split": "Split the dataset into subject-independent folds.",
     "train": "Train a system on the manifest.",
+    "predict": "Predict the expressions of faces in videos and pictures.",
     "generate": "Generate faces with a trained system.",
     "weights": "List published weights, and which of them are here.",
     "evaluate": "Compute the metrics of trained runs, with intervals.",

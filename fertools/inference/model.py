@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fertools.core.arguments import argument, given
 from fertools.core.device import choose_device
@@ -15,6 +16,7 @@ from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.core.notebook import html_fields
 from fertools.core.spelling import nearest
+from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.alignment import extract_crop, similarity
 from fertools.faces.centring import CENTRED
 from fertools.inference.detect import Face, Faces, find_detector, largest
@@ -22,6 +24,7 @@ from fertools.inference.pictures import PictureLike, Rgb, is_one, list_pictures,
 from fertools.inference.results import PicturePredictions
 from fertools.training.data.pixel_cache import resize
 from fertools.training.runs.artefact import ModelInfo, read_model
+from fertools.training.runs.public_model import is_public, open_public
 from fertools.training.runs.rebuilt_network import Network, build_network
 
 
@@ -33,17 +36,26 @@ class Model:
         path: path of the model file.
         info: description of the model: system, recipe, classes, crop, and the faces that it was trained on.
         device: name of the torch device that it runs on.
+        trained_on: training data of a public model, in words; empty for a model of a run.
+        licence: licence of a public model and of its data; empty for a model of a run.
     """
 
     path: Path
     info: ModelInfo
     device: str
     _network: Network
+    trained_on: str = ""
+    licence: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The expressions that `predict` distinguishes; empty if the model does not predict them."""
         return self._network.classes
+
+    @property
+    def predicts_va(self) -> bool:
+        """Whether `predict` returns valence and arousal."""
+        return self._network.predicts_va
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -70,13 +82,10 @@ class Model:
             InputError: the model does not predict, a picture cannot be read, or the model's crops cannot be made from
                 pictures.
         """
-        if not self.classes and not self._network.predicts_va:
-            does = "translates faces" if self.targets else f"is a part of {self.info.system}'s training"
-            way = "call translate, or load a classifier" if self.targets else "load another network of its run"
-            raise InputError(f"{self.path} {does} and predicts nothing; {way}")
+        self.require_predictions()
         listed = list_pictures(pictures)
         self._check(aligned=aligned, batch_size=batch_size)
-        columns = len(self.classes), 2 * self._network.predicts_va
+        columns = len(self.classes), 2 * self.predicts_va
         shares, points = (np.full((len(listed), count), np.nan, np.float32) for count in columns)
         found: list[Face | None] = []
         read = np.zeros(len(listed), np.bool_)
@@ -133,14 +142,40 @@ class Model:
         translated = np.concatenate(made)
         return translated[0] if is_one(pictures) else translated
 
-    def _check(self, *, aligned: bool, batch_size: int) -> None:
-        if batch_size < 1:
-            raise InputError(f"{argument('batch_size')} is {batch_size}; give 1 or more")
-        if not aligned and self.info.crop.template == CENTRED:
+    def align(self, picture: Rgb, landmarks: NDArray[np.floating]) -> Rgb:
+        """Return the crop of a face as `predict` takes it with `aligned`.
+
+        Args:
+            picture: HxWx3 uint8 RGB.
+            landmarks: (5, 2) x, y in its pixels, ordered as `Face.landmarks`.
+
+        Returns:
+            SxSx3 uint8 RGB; S is `info.crop.aligned_px`.
+        """
+        # The same steps as in ingest and training: aligned at the original crop size, then resized.
+        crop = self.info.crop
+        return extract_crop(picture, similarity(landmarks, crop.template, crop.aligned_px), crop.aligned_px, crop.fill)
+
+    def require_predictions(self) -> None:
+        """Raise InputError unless the model predicts expressions, or valence and arousal."""
+        if not self.classes and not self.predicts_va:
+            does = "translates faces" if self.targets else f"is a part of {self.info.system}'s training"
+            way = "call translate, or load a classifier" if self.targets else "load another network of its run"
+            raise InputError(f"{self.path} {does} and predicts nothing; {way}")
+
+    def require_template(self) -> None:
+        """Raise InputError if the crops that the model expects cannot be made of pictures."""
+        if self.info.crop.template == CENTRED:
             raise InputError(
                 f"{self.path} was trained on face crops without landmarks, which cannot be made of a picture; give "
                 f"crops like them with {given('aligned', True)}"
             )
+
+    def _check(self, *, aligned: bool, batch_size: int) -> None:
+        if batch_size < 1:
+            raise InputError(f"{argument('batch_size')} is {batch_size}; give 1 or more")
+        if not aligned:
+            self.require_template()
 
     def _crops(
         self, pictures: list[PictureLike], *, aligned: bool, batch_size: int
@@ -159,10 +194,7 @@ class Model:
     def _crop(self, frame: Rgb, face: Face | None) -> Rgb | None:
         if face is None:
             return None
-        # The same steps as in ingest and training: aligned at the original crop size, then resized.
-        expected = self.info.crop
-        matrix = similarity(face.landmarks, expected.template, expected.aligned_px)
-        return resize(extract_crop(frame, matrix, expected.aligned_px, expected.fill), expected.view)
+        return resize(self.align(frame, face.landmarks), self.info.crop.view)
 
     def __repr__(self) -> str:
         return f"Model({str(self.path)!r}, system={self.info.system!r}, device={self.device!r})"
@@ -172,22 +204,27 @@ class Model:
         fields = {
             "system": info.system,
             "run": info.run,
-            "predicts": ", ".join([*self.classes, *(["valence, arousal"] if self._network.predicts_va else [])]),
+            "predicts": ", ".join([*self.classes, *(["valence, arousal"] if self.predicts_va else [])]),
             "translates to": ", ".join(self.targets),
             "crop": f"{crop.template}, {crop.size_px} x {crop.size_px}",
-            "trained on": f"{info.faces:,} faces of {info.subjects:,} people",
+            "trained on": self.trained_on or f"{info.faces:,} faces of {info.subjects:,} people",
+            "licence": self.licence,
             "device": self.device,
         }
         return html_fields(str(self.path), {name: value for name, value in fields.items() if value})
 
 
-def load_model(path: str | Path, *, network: str | None = None, device: str = "auto") -> Model:
+def load_model(
+    path: str | Path, *, network: str | None = None, device: str = "auto", workspace: WorkspaceLike = "."
+) -> Model:
     """Open a trained model.
 
     Args:
-        path: folder of a finished run, or a file of its folder `models/`, which may have been copied elsewhere.
+        path: folder of a finished run, or a file of its folder `models/`, which may have been copied elsewhere; or a
+            public model: `public`, another name that `fertools weights` lists, or a Keras file of such a model.
         network: name of the network of a run with several, such as `generator`; None if there is one.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        workspace: workspace whose list and files of weights are used for a public model.
 
     Raises:
         InputError: there is no model there, the run is not finished or has several networks, or the file is damaged or
@@ -199,10 +236,40 @@ def load_model(path: str | Path, *, network: str | None = None, device: str = "a
         >>> model.info.system, model.classes[0], model.info.crop.size_px
         ('classifier', 'anger', 32)
     """
+    if is_public(known := Workspace(workspace), str(path)):
+        ready = open_public(known, str(path), choose_device(device))
+        return Model(ready.path, ready.info, ready.network.device, ready.network, ready.trained_on, ready.licence)
     file = _find_file(Path(path).expanduser(), network)
     info, state = read_model(file)
     name = choose_device(device)
     return Model(file, info, name, build_network(info, state, name, str(file)))
+
+
+def open_model(model: Model | str | Path, workspace: Workspace, device: str) -> Model:
+    """Return a model as commands name it.
+
+    Args:
+        model: an opened model, which is returned; a public model such as `public`; a run of the workspace as
+            `SYSTEM/RUN`; the folder of a run, or a model file.
+        workspace: workspace with runs and weights.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Raises:
+        InputError: there is no such model, or it cannot be opened.
+        DeviceError: the device is unknown or not on this machine.
+    """
+    if isinstance(model, Model):
+        return model
+    if is_public(workspace, str(model)):
+        return load_model(model, device=device, workspace=workspace)
+    path = Path(model).expanduser()
+    run = workspace.root / "training" / str(model).removeprefix("training/")
+    if not path.exists() and not run.is_dir():
+        raise InputError(
+            f"{argument('model')} is '{model}', and there is no such run or file; give public, SYSTEM/RUN, the folder "
+            "of a run, or a model file"
+        )
+    return load_model(path if path.exists() else run, device=device)
 
 
 def _find_file(path: Path, network: str | None) -> Path:

@@ -253,7 +253,7 @@ FACES = TableSchema(
             "emotion_origin",
             _TEXT,
             "Labels",
-            "Where `emotion` comes from: `folder`, `pattern`, `people`, or `import:` and the name of a file.",
+            "Where `emotion` comes from: `folder`, `pattern`, `people`, `model`, or `import:` and the name of a file.",
         ),
         Column("valence", _F32, "Labels", "Valence, from unpleasant to pleasant.", bounds=(-1, 1)),
         Column("arousal", _F32, "Labels", "Arousal, from calm to excited.", bounds=(-1, 1)),

@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "annotate_export": (fertools.export_annotations,),
     "split": (fertools.split,),
     "train": (fertools.train,),
+    "predict": (fertools.predict,),
+    "collect": (fertools.collect, fertools.CollectOptions),
     "generate": (fertools.generate,),
     "evaluate": (fertools.evaluate_runs, fertools.EvaluationOptions),
     "compare": (fertools.compare_runs,),
@@ -44,6 +46,7 @@ HELP = ["-h", "--help"]
 ARGUMENTS = {
     "sample": ["out"],
     "ingest": ["in"],
+    "predict": ["in"],
     "merge": ["a"],
     "push": ["s3://bucket/name"],
     "pull": ["s3://bucket/name"],
@@ -63,7 +66,7 @@ OF_THE_TERMINAL = {
     *("settings", "templates", "calibration", "suggestions"),
 }
 """Options that no argument of the library has by the same name."""
-OWN = {"annotate_agreement": {"overwrite"}, "annotate_export": {"out"}, "train": {"seed"}}
+OWN = {"annotate": {"model"}, "annotate_agreement": {"overwrite"}, "annotate_export": {"out"}, "train": {"seed"}}
 """The same for one command: of a file that it writes itself, what is required, and a key of the recipe."""
 
 

@@ -7,6 +7,7 @@ classifier that was trained separately shows it, on people that neither model wa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,12 +22,34 @@ from fertools.statistics.concordance import concordance
 from fertools.training.data.faces import Faces
 from fertools.training.engine.loop import Metrics
 from fertools.training.evaluation.evaluation_networks import open_predictor, shown_people
+from fertools.training.evaluation.public_judge import PublicReader, find_template
 from fertools.training.evaluation.translator import Translator, split_batches
 from fertools.training.recipes.recipe import EngineRecipe
 from fertools.training.runs.job import Job
 from fertools.training.runs.load import LoadedRun, load_predictor
+from fertools.training.runs.public_model import is_public, open_public
 from fertools.training.systems.base import Translation
 from fertools.training.systems.capabilities import predicting
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """The classifier that selects.
+
+    Attributes:
+        name: name of the run or of the model.
+        classes: expressions in the order of its outputs; empty if it predicts none.
+        predicts_va: whether it predicts valence and arousal.
+        digest: digest of its weights.
+        predict: returns N x C scores, higher for likelier classes, and N x 2 estimates, of N x 3 x S x S images in
+            [-1, 1].
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    predicts_va: bool
+    digest: str
+    predict: Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def open_selection_metric(
@@ -42,15 +65,15 @@ def open_selection_metric(
         job: run of the translator. The name and digest of the judge are added to its record.
         translator: translator to measure.
         rows: row numbers of the validation faces to translate, by domain.
-        name: run of the judge, as in the key `judge`.
+        name: run of the judge, or a ready model such as `public`, as in the key `judge`.
 
     Raises:
         InputError: there is no such finished run, or it predicts none of the targets of the translations.
         CheckFailed: the judge was trained on validation people or on held-out people.
         ResumeRefused: the judge was trained again since the run began, or the faces have changed.
     """
-    judge = load_predictor(job.workspace, name)
-    classes = judge.faces.classes if judge.recipe.predicts_emotion else ()
+    judge = _open_model(job, name) if is_public(job.workspace, name) else _open_run(job, name)
+    classes = judge.classes
     with_emotion = [
         translation
         for translation in translator.translations
@@ -59,20 +82,16 @@ def open_selection_metric(
     with_va = [
         translation
         for translation in translator.translations
-        if judge.recipe.predicts_va and translation.valence_arousal is not None
+        if judge.predicts_va and translation.valence_arousal is not None
     ]
     if not with_emotion and not with_va:
         raise InputError(f"{name} predicts none of the targets of this system; give another judge, or train one")
-    for faces in job.selection.domains.values():
-        _refuse_leaks(judge, faces)
-    system, network, _, path = open_predictor(judge, job.process_group.device)
-    digest = hash_file(path)
+    digest = judge.digest
     if (begun := job.record.setdefault("judge", {"run": judge.name, "digest": digest})["digest"]) != digest:
         raise ResumeRefused(
             f"the judge {name} was trained again since this run was begun ({begun[:8]}, now {digest[:8]}); start again "
             f"with {given('resume', False)}"
         )
-    side = judge.recipe.image_size
 
     @torch.no_grad()
     def measure() -> Metrics:
@@ -84,8 +103,7 @@ def open_selection_metric(
                 images = translator.loader.batch(part, domain).images
                 for translation in translator.of(domain):
                     generated = translator.translate(images, translation)
-                    sized = F.interpolate(generated, (side, side), mode="bilinear", antialias=True, align_corners=False)
-                    logits, estimates = predicting(system).predict(network, sized)
+                    logits, estimates = judge.predict(generated)
                     if translation.name in hits:
                         wanted = torch.from_numpy(_targets(translation, faces, part, classes)).to(logits.device)
                         found = logits.argmax(dim=1).eq(wanted)
@@ -106,6 +124,33 @@ def open_selection_metric(
         return metrics
 
     return measure
+
+
+def _open_run(job: Job, name: str) -> _Judge:
+    run = load_predictor(job.workspace, name)
+    for faces in job.selection.domains.values():
+        _refuse_leaks(run, faces)
+    system, network, _, path = open_predictor(run, job.process_group.device)
+    side = run.recipe.image_size
+
+    def predict(images: Tensor) -> tuple[Tensor, Tensor]:
+        sized = F.interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)
+        return predicting(system).predict(network, sized)
+
+    classes = run.faces.classes if run.recipe.predicts_emotion else ()
+    return _Judge(run.name, classes, run.recipe.predicts_va, hash_file(path), predict)
+
+
+def _open_model(job: Job, name: str) -> _Judge:
+    model = open_public(job.workspace, name, job.process_group.device)
+    read = PublicReader(model, find_template(job.selection), job.configuration.resolved.recipe.view)
+
+    def predict(images: Tensor) -> tuple[Tensor, Tensor]:
+        coded = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        scores = torch.from_numpy(read(coded.cpu().numpy())).to(images.device)
+        return scores, scores.new_empty((len(scores), 0))
+
+    return _Judge(name, model.network.classes, model.network.predicts_va, model.info.digest, predict)
 
 
 def _targets(

@@ -24,6 +24,7 @@ from fertools.training.data.faces import Faces, Pixels
 from fertools.training.data.pixel_cache import resize
 from fertools.training.evaluation.cached_outputs import EvaluationNetwork
 from fertools.training.evaluation.predictions import summarise_training
+from fertools.training.evaluation.public_judge import open_public_judge
 from fertools.training.networks.backbones import read_weights, take_trained
 from fertools.training.networks.face_embedders import TorchEmbedder
 from fertools.training.networks.inception import build_inception
@@ -32,6 +33,7 @@ from fertools.training.networks.published_weights import find_weights, list_weig
 from fertools.training.networks.starting_weights import digest_weights
 from fertools.training.recipes.recipe import EngineRecipe, TranslatingRecipe
 from fertools.training.runs.load import LoadedRun, load_predictor
+from fertools.training.runs.public_model import is_public
 from fertools.training.systems.base import System
 from fertools.training.systems.capabilities import predicting
 from fertools.training.systems.factory import build_system
@@ -50,11 +52,11 @@ def open_judge(
     *,
     allow_leaks: bool = False,
 ) -> EvaluationNetwork:
-    """Return a trained classifier as a judge: its outputs are class probabilities, then valence and arousal.
+    """Return a classifier as a judge: its outputs are class probabilities, then valence and arousal.
 
     Args:
         workspace: workspace with the runs.
-        name: run of the classifier, as `SYSTEM/RUN`.
+        name: run of the classifier, as `SYSTEM/RUN`, or a ready model, such as `public`.
         translator: run with the generated faces to evaluate.
         table: rows of these faces.
         device: device of the network, by its name for torch.
@@ -66,15 +68,22 @@ def open_judge(
         ResumeRefused: the faces have changed since it was trained.
         CheckFailed: it was trained on people of the translated faces.
     """
+    chosen_by = translator.record.get("judge", {}).get("run")
+    if is_public(workspace, name):
+        _refuse_without_targets(name, translator.name, table, emotion=True, va=False)
+        return open_public_judge(
+            workspace, name, translator.selection, translator.recipe.view, device, chose=chosen_by == name
+        )
     judge = load_predictor(workspace, name)
-    _refuse_without_targets(judge, translator.name, table)
+    recipe = judge.recipe
+    _refuse_without_targets(judge.name, translator.name, table, emotion=recipe.predicts_emotion, va=recipe.predicts_va)
     met = _find_met(judge, translator)
     if met and not allow_leaks:
         raise CheckFailed(
             f"{_describe_met(judge, translator, met)}, and would remember them; train it with "
             f"test_folds={list(translator.recipe.test_folds)}, or allow it with {given('allow_leaks', True)}"
         )
-    chose = translator.record.get("judge", {}).get("run") == judge.name
+    chose = chosen_by == judge.name
     leak = _describe_met(judge, translator, met) if met else ""
     return wrap_judge(judge, device, trained_by=translator.record.get("start", {}), chose=chose, leak=leak)
 
@@ -209,15 +218,15 @@ def _predicts(system: System, network: nn.Module, size_px: int, device: str) -> 
     return read
 
 
-def _refuse_without_targets(judge: LoadedRun[EngineRecipe], name: str, table: pa.Table) -> None:
-    """Raise unless a judge predicts a target of the translations."""
-    emotion, va = (table[column].null_count < len(table) for column in ("target_emotion", "target_valence"))
-    if not ((emotion and judge.recipe.predicts_emotion) or (va and judge.recipe.predicts_va)):
+def _refuse_without_targets(judge: str, name: str, table: pa.Table, *, emotion: bool, va: bool) -> None:
+    """Raise unless a judge, which predicts expressions, valence and arousal or both, predicts a target."""
+    emotions, points = (table[column].null_count < len(table) for column in ("target_emotion", "target_valence"))
+    if not ((emotions and emotion) or (points and va)):
         target, predicted = (
-            ("expressions", "valence and arousal") if emotion else ("valence and arousal", "expressions")
+            ("expressions", "valence and arousal") if emotions else ("valence and arousal", "expressions")
         )
         raise InputError(
-            f"the targets of {name} are {target}, but {judge.name} predicts {predicted} alone; train a classifier with "
+            f"the targets of {name} are {target}, but {judge} predicts {predicted} alone; train a classifier with "
             "task=emotion+va, or one that predicts the targets"
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fertools.core.arguments import argument
 from fertools.core.device import choose_device
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_file
@@ -30,6 +31,7 @@ from fertools.training.recipes.recipe import TranslatingRecipe
 from fertools.training.recipes.view import View
 from fertools.training.reports.report import write_report
 from fertools.training.runs.load import LoadedRun, load_predictor, load_translator
+from fertools.training.runs.public_model import is_public
 
 
 def assess(
@@ -72,7 +74,12 @@ def assess(
     ]
     networks += [open_features(workspace, options.features, chosen)] if options.features else []
     networks += [open_identity(workspace, options.identity, chosen)] if options.identity else []
-    recipes = [load_predictor(workspace, judge) for judge in options.judges] if options.gan_train else []
+    own = [judge for judge in options.judges if not is_public(workspace, judge)]
+    if options.gan_train and not own:
+        raise InputError(
+            f"GAN-train takes the recipe of a judge, and public models have none; name a run with {argument('judges')}"
+        )
+    recipes = [load_predictor(workspace, judge) for judge in own] if options.gan_train else []
     for judge in recipes:
         generated_and_held_out(workspace, translator, judge)
     root = translator.folder.root

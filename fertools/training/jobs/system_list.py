@@ -17,7 +17,7 @@ from fertools.core.notebook import html_table
 from fertools.core.progress import describe_duration
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.data.readiness import DataState, Gap, find_data, read_kept
-from fertools.training.networks.published_weights import find_weights, how_to_get, list_weights
+from fertools.training.networks.published_weights import entry_name, find_weights, how_to_get, list_weights
 from fertools.training.recipes.recipe import EngineRecipe, Recipe, TranslatingRecipe
 from fertools.training.recipes.resolve import Overrides, describe_presets, resolve_recipe
 from fertools.training.runs.configuration import default_preset
@@ -231,8 +231,8 @@ def _look_for(workspace: Workspace, network: str, wanted: str) -> WeightsState:
         published = {entry.name: entry for entry in list_weights(workspace)}
         system, _, run = wanted.removeprefix("training/").partition("/")
         remedy = f"put the file at {workspace.root / wanted}"
-        if wanted in published:
-            remedy = f"{how_to_get(published[wanted], workspace)} (licence: {published[wanted].licence})"
+        if (entry := published.get(entry_name(wanted))) is not None:
+            remedy = f"{how_to_get(entry, workspace)} (licence: {entry.licence})"
         elif run and "/" not in run and system in registered_systems():
             remedy = calls.train(system, run)
         return WeightsState(network, wanted, None, remedy)

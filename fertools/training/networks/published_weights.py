@@ -14,6 +14,10 @@ from fertools.core.spelling import nearest
 from fertools.core.toml import table_in
 from fertools.core.workspace import Workspace
 
+PUBLIC = "public"
+"""Name of the ready expression model wherever a model or a judge is named."""
+_ALIASES = {PUBLIC: "fer-mini-xception"}
+
 
 @dataclass(frozen=True)
 class PublishedWeights:
@@ -27,7 +31,7 @@ class PublishedWeights:
         sha256: first characters of its SHA-256, in hexadecimal; empty if none is published. Nothing is checked then.
         trained_on: training data.
         licence: licence of the weights and of the data.
-        package: Python package that contains the file; empty if none does.
+        package: Python packages to install; the first one contains the file. Empty if none does.
     """
 
     name: str
@@ -58,6 +62,11 @@ def list_weights(workspace: Workspace) -> list[PublishedWeights]:
             )
         found.append(PublishedWeights(name=name, **entry))
     return found
+
+
+def entry_name(wanted: str) -> str:
+    """Return the name of the entry that a name means: `public` means that of the ready expression model."""
+    return _ALIASES.get(wanted, wanted)
 
 
 def how_to_get(entry: PublishedWeights, workspace: Workspace) -> str:
@@ -94,6 +103,7 @@ def find_weights(wanted: str, workspace: Workspace, *, verify: bool = True) -> P
         InputError: there is no such file, run or name. Or the run has no network or several. Or the file is not on this
             machine, or has another SHA-256.
     """
+    wanted = entry_name(wanted)
     if (path := workspace.root / Path(wanted).expanduser()).is_file():
         return path
     if (run := workspace.root / "training" / wanted.removeprefix("training/")) and (run / "run.json").is_file():

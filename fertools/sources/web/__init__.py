@@ -1,0 +1,1 @@
+"""Download videos by a word for an expression, or from a list of addresses."""
