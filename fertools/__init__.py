@@ -62,12 +62,12 @@ if TYPE_CHECKING:
     from fertools.inference.predict import predict as predict
     from fertools.inference.results import PicturePrediction as PicturePrediction
     from fertools.inference.results import PicturePredictions as PicturePredictions
-    from fertools.ingestion.dataset_preview import DatasetPreview as DatasetPreview
-    from fertools.ingestion.dataset_preview import list_datasets as list_datasets
-    from fertools.ingestion.dataset_preview import preview_dataset as preview_dataset
     from fertools.inference.workspace_predictions import ModelLabels as ModelLabels
     from fertools.inference.workspace_predictions import fill_emotion as fill_emotion
     from fertools.inference.workspace_predictions import write_suggestions as write_suggestions
+    from fertools.ingestion.dataset_preview import DatasetPreview as DatasetPreview
+    from fertools.ingestion.dataset_preview import list_datasets as list_datasets
+    from fertools.ingestion.dataset_preview import preview_dataset as preview_dataset
     from fertools.ingestion.filter import FilterOptions as FilterOptions
     from fertools.ingestion.filter import FilterSummary as FilterSummary
     from fertools.ingestion.filter import filter_faces as filter_faces
@@ -213,6 +213,7 @@ _NAMES = {
         "DatasetPreview",
         "list_datasets",
         "preview_dataset",
+    ),
     "fertools.inference.workspace_predictions": (
         "ModelLabels",
         "fill_emotion",

@@ -22,10 +22,6 @@ def walk() -> Iterator[tuple[str, click.Command]]:
         yield f"fertools {name}", command
         if isinstance(command, click.Group):
             yield from ((f"fertools {name} {below}", one) for below, one in command.commands.items())
-        if name == "annotate":
-            for below in SUBCOMMANDS:
-                yield f"fertools annotate {below}", importlib.import_module(f"fertools.cli.annotate_{below}").command
-        yield f"fertools {name}", importlib.import_module(f"fertools.cli.{name}").command
         for below in getattr(importlib.import_module(f"fertools.cli.{name}"), "SUBCOMMANDS", ()):
             yield f"fertools {name} {below}", importlib.import_module(f"fertools.cli.{name}_{below}").command
 
