@@ -83,7 +83,7 @@ def _predict(model: Model, waiting: list[tuple[FrameFaces, list[Face]]]) -> Iter
         for face in faces:
             predicted = next(found)
             x1, y1, x2, y2 = face.box.tolist()
-            row = {"frame_index": seen.frame.index, "time_s": seen.frame.pts_s, "shot": seen.shot}
+            row: dict[str, Any] = {"frame_index": seen.frame.index, "time_s": seen.frame.pts_s, "shot": seen.shot}
             row |= {"track_id": face.track, "x1": x1, "y1": y1, "x2": x2, "y2": y2, "score": face.score}
             row |= {"emotion": predicted.emotion, "valence": predicted.valence, "arousal": predicted.arousal}
             row |= {f"p_{name}": value for name, value in predicted.probabilities.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import av
 import cv2
@@ -81,9 +81,7 @@ class OverlayVideo:
         drawn = draw_predictions(frame.rgb, frame.rows)
         if self._stream is None:
             height, width = drawn.shape[:2]
-            self._stream = cast(
-                av.VideoStream, self._container.add_stream("libx264", rate=1000, options={"preset": "veryfast"})
-            )
+            self._stream = self._container.add_stream("libx264", rate=1000, options={"preset": "veryfast"})
             # 4:2:0 chroma needs even sides.
             self._stream.width, self._stream.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
             self._stream.pix_fmt = "yuv420p"

@@ -133,7 +133,7 @@ def predict_source(work: Work, path: Path, kind: Kind) -> SourceResult:
     scratch = Workspace(work.root / "parts")
     scratch.parts.mkdir(parents=True, exist_ok=True)
     context = SourceContext(
-        source, scratch, work.options, work.search, 0, PointTable(), lambda done: None, lambda: None
+        source, path, scratch, work.options, work.search, 0, PointTable(), lambda done: None, lambda: None
     )
     drawn = work.overlay_path(path, kind, key) if work.overlay else None
     rows: list[dict[str, Any]] = []

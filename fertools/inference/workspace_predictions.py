@@ -140,7 +140,7 @@ def fill_emotion(
     with changing(workspace, "labelling with a model") as faces:
         lacking = _lacks_label(faces, overwrite=overwrite)
         filled = Counter[str]()
-        columns: dict[str, list[str | None]] = {"emotion": [], "emotion_origin": []}
+        columns: dict[str, Any] = {"emotion": [], "emotion_origin": []}
         old = (faces[name].to_pylist() for name in ("face_id", *columns))
         for face, emotion, origin, lacks in zip(*old, lacking, strict=True):
             new = chosen.get(face) if lacks else None
@@ -193,4 +193,5 @@ def _own_crop(workspace: Workspace, model: Model, row: dict[str, Any]) -> Rgb:
     if name in (expected.template, CENTRED) or expected.template == CENTRED:
         return pixels
     whole = Crop(expected.template, expected.aligned_px, expected.aligned_px, expected.fill)
-    return cut_again(pixels[None], name, View(size_px), whole)[0]
+    cut: Rgb = cut_again(pixels[None], name, View(size_px), whole)[0]
+    return cut

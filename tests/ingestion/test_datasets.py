@@ -107,5 +107,5 @@ def test_a_preview_writes_nothing(tmp_path: Path) -> None:
 def test_frames_of_a_video_are_chosen_by_the_rule(tmp_path: Path, rule: str, numbers: set[int]) -> None:
     frames: list[NDArray[np.uint8]] = [np.full((32, 32, 3), 20 * number, np.uint8) for number in range(10)]
     clip = write_clip(tmp_path / "clip.mp4", frames)
-    assert sampling_by(FrameRule.parse(rule), clip).indices == numbers
+    assert sampling_by(FrameRule.parse(rule), clip).indices == frozenset(numbers)
     assert sampling_by(FrameRule.parse("every:3"), clip).every == 3

@@ -115,7 +115,9 @@ def _rename(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
         for place, name in enumerate(("shortcut_norm", "first_norm", "second_norm"), 3):
             norms[f"{block}.{name}"] = f"batch_normalization_{3 * index + place}"
     # Keras stores height x width x inputs x outputs, torch outputs x inputs x height x width.
-    wanted = {f"{ours}.weight": (f"{theirs}/kernel", (3, 2, 0, 1)) for ours, theirs in layers.items()}
+    wanted: dict[str, tuple[str, tuple[int, ...]]] = {
+        f"{ours}.weight": (f"{theirs}/kernel", (3, 2, 0, 1)) for ours, theirs in layers.items()
+    }
     wanted |= {f"{ours}.0.weight": (f"{name}/depthwise_kernel", (2, 3, 0, 1)) for ours, name in separable.items()}
     wanted |= {f"{ours}.1.weight": (f"{name}/pointwise_kernel", (3, 2, 0, 1)) for ours, name in separable.items()}
     wanted["head.bias"] = (f"{layers['head']}/bias", (0,))
