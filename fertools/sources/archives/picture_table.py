@@ -21,7 +21,7 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.sources.archives.members import DEFAULT_LIMITS, Contents, Limits, Member, Refused, too_many
-from fertools.sources.labels import FaceLabels, RowReader
+from fertools.sources.label_columns import RowReader, SourceLabels
 
 SUFFIXES: Final = (".arrow", ".parquet")
 _CACHED: Final = ("cache-", "indices", "tmp")
@@ -174,7 +174,7 @@ class PictureTable:
         """See `Archive`."""
         self._batches.close()
 
-    def labels(self, reader: RowReader) -> dict[str, tuple[FaceLabels, ...]]:
+    def labels(self, reader: RowReader) -> dict[str, tuple[SourceLabels, ...]]:
         """Return the labels of each member that the other columns give.
 
         Args:
