@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
 
@@ -199,7 +200,8 @@ class PictureTable:
             row = reader.read({**named, _SPLIT_COLUMN: split}, found, f"{self.path.name}, row {number}")
             for column in self._columns:
                 labels[number, column] = (row,)
-        return {name: labels[self._offset(batch) + row, column] for name, (batch, row, column) in self._places.items()}
+        starts = [0, *accumulate(self._lengths)]
+        return {name: labels[starts[batch] + row, column] for name, (batch, row, column) in self._places.items()}
 
     def _cells(self, names: list[str]) -> Iterator[dict[str, Any]]:
         for batch, length in enumerate(self._lengths):
@@ -213,9 +215,6 @@ class PictureTable:
             for row in range(length):
                 yield batch, row, number
                 number += 1
-
-    def _offset(self, batch: int) -> int:
-        return sum(self._lengths[:batch])
 
     def _name(self, number: int, column: str, path: str | None) -> str:
         suffix = Path(path or "").suffix.lower()
