@@ -133,7 +133,8 @@ def fill_emotion(
     if not opened.classes:
         raise InputError(f"{opened.path} predicts no expressions; give a model that does, such as public")
     # Predicted before the manifest is locked, which takes long; labels that came in between stay.
-    rows = nested.keep(_kept(workspace), _lacks_label(_kept(workspace), overwrite=overwrite))
+    kept = _kept(workspace)
+    rows = nested.keep(kept, _lacks_label(kept, overwrite=overwrite))
     shares, _ = _predict_all(workspace, opened, rows, report or Silent())
     best = zip(rows["face_id"].to_pylist(), shares.argmax(axis=1), shares.max(axis=1), strict=True)
     chosen = {face: opened.classes[place] for face, place, share in best if share >= least}
