@@ -30,7 +30,7 @@ def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float =
     Args:
         name: one of BACKBONES, or `timm:` and the name of a model of the timm package.
         outputs: number of outputs of the head.
-        width: factor of the channels of a ResNet; see `ResNet`.
+        width: factor of the channels; timm's models ignore it.
         dropout: dropout of a ResNet; see `ResNet`.
         size_px: side of the faces in pixels, for the models of timm with a fixed size.
 
@@ -40,9 +40,9 @@ def build_backbone(name: str, outputs: int, width: float = 1.0, dropout: float =
     if name.startswith(TIMM):
         return _build_timm(name.removeprefix(TIMM), outputs, size_px)
     if name == "alexnet":
-        return AlexNet(outputs)
+        return AlexNet(outputs, width)
     if name.startswith("vgg"):
-        return Vgg(int(name.removeprefix("vgg")), outputs)
+        return Vgg(int(name.removeprefix("vgg")), outputs, width)
     return ResNet(int(name.removeprefix("resnet")), outputs, width, dropout)
 
 

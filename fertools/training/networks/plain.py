@@ -16,43 +16,55 @@ _VGG = {
 """Channels and number of the convolutions before each pooling, by depth."""
 
 
+def scaled(count: int, width: float) -> int:
+    """Return a number of channels or units times a width, at least 1.
+
+    Example:
+        >>> scaled(64, 0.25)
+        16
+    """
+    return max(1, round(count * width))
+
+
 class AlexNet(nn.Module):
     """Five convolutions and three linear layers, with dropout before the first two linear layers.
 
     Args:
         outputs: number of outputs of the head.
+        width: factor of the channels of all convolutions and of the units of the first two linear layers.
 
     Example:
         >>> sum(weight.numel() for weight in AlexNet(1000).parameters())
         61100840
     """
 
-    def __init__(self, outputs: int) -> None:
+    def __init__(self, outputs: int, width: float = 1.0) -> None:
         super().__init__()
+        first, second, third, fourth, units = (scaled(count, width) for count in (64, 192, 384, 256, 4096))
         self.features = nn.Sequential(
-            nn.Conv2d(3, 64, 11, 4, 2),
+            nn.Conv2d(3, first, 11, 4, 2),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, 2),
-            nn.Conv2d(64, 192, 5, 1, 2),
+            nn.Conv2d(first, second, 5, 1, 2),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, 2),
-            nn.Conv2d(192, 384, 3, 1, 1),
+            nn.Conv2d(second, third, 3, 1, 1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(384, 256, 3, 1, 1),
+            nn.Conv2d(third, fourth, 3, 1, 1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(256, 256, 3, 1, 1),
+            nn.Conv2d(fourth, fourth, 3, 1, 1),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, 2),
         )
         self.avgpool = nn.AdaptiveAvgPool2d(6)
         self.classifier = nn.Sequential(
             nn.Dropout(0.5),
-            nn.Linear(256 * 6 * 6, 4096),
+            nn.Linear(fourth * 6 * 6, units),
             nn.ReLU(inplace=True),
             nn.Dropout(0.5),
-            nn.Linear(4096, 4096),
+            nn.Linear(units, units),
             nn.ReLU(inplace=True),
-            nn.Linear(4096, outputs),
+            nn.Linear(units, outputs),
         )
 
     def forward(self, images: Tensor) -> Tensor:
@@ -61,18 +73,20 @@ class AlexNet(nn.Module):
         return outputs
 
 
-def vgg_layers(depth: int) -> list[nn.Module]:
+def vgg_layers(depth: int, width: float = 1.0) -> list[nn.Module]:
     """Return the convolutions, ReLUs and poolings of a VGG network, with torch's initial weights.
 
     Args:
         depth: 16 or 19.
+        width: factor of the channels.
     """
     layers: list[nn.Module] = []
     inputs = 3
-    for width, count in _VGG[depth]:
+    for channels, count in _VGG[depth]:
+        outputs = scaled(channels, width)
         for _ in range(count):
-            layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU(inplace=True)]
-            inputs = width
+            layers += [nn.Conv2d(inputs, outputs, 3, 1, 1), nn.ReLU(inplace=True)]
+            inputs = outputs
         layers.append(nn.MaxPool2d(2, 2))
     return layers
 
@@ -94,20 +108,22 @@ class Vgg(nn.Module):
     Args:
         depth: 16 or 19.
         outputs: number of outputs of the head.
+        width: factor of the channels of all convolutions and of the units of the first two linear layers.
     """
 
-    def __init__(self, depth: int, outputs: int) -> None:
+    def __init__(self, depth: int, outputs: int, width: float = 1.0) -> None:
         super().__init__()
-        self.features = nn.Sequential(*vgg_layers(depth))
+        last, units = scaled(512, width), scaled(4096, width)
+        self.features = nn.Sequential(*vgg_layers(depth, width))
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
-            nn.Linear(512 * 7 * 7, 4096),
+            nn.Linear(last * 7 * 7, units),
             nn.ReLU(inplace=True),
             nn.Dropout(0.5),
-            nn.Linear(4096, 4096),
+            nn.Linear(units, units),
             nn.ReLU(inplace=True),
             nn.Dropout(0.5),
-            nn.Linear(4096, outputs),
+            nn.Linear(units, outputs),
         )
         begin_vgg(self)
 

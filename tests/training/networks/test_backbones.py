@@ -50,6 +50,22 @@ def test_parameter_counts(name: str, outputs: int, parameters: int, tensors: int
 @pytest.mark.parametrize(
     ("name", "key", "shape"),
     [
+        ("resnet18", "layer4.1.conv2.weight", (128, 128, 3, 3)),
+        ("vgg19", "features.34.weight", (128, 128, 3, 3)),
+        ("vgg19", "classifier.0.weight", (1024, 128 * 7 * 7)),
+        ("alexnet", "features.10.weight", (64, 64, 3, 3)),
+        ("alexnet", "classifier.6.weight", (7, 1024)),
+    ],
+)
+def test_width_scales_channels_and_hidden_units(name: str, key: str, shape: tuple[int, ...]) -> None:
+    network = build_backbone(name, 7, width=0.25)
+    assert tuple(network.state_dict()[key].shape) == shape
+    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "shape"),
+    [
         ("resnet18", "layer2.0.downsample.0.weight", (128, 64, 1, 1)),
         ("resnet18", "layer4.1.bn2.running_var", (512,)),
         ("resnet50", "layer3.5.conv3.weight", (1024, 256, 1, 1)),

@@ -88,8 +88,10 @@ class ClassifierRecipe(AugmentedRecipe, SingleDomainRecipe):
                 f"pretrained is {self.pretrained}, whose layout or scale of pixels is not a classifier's here; give "
                 "other weights, such as resnet50-imagenet"
             )
-        if (self.width != 1 or self.dropout) and not self.network.startswith("resnet"):
-            raise RecipeError(f"width and dropout are for ResNets; with {self.network} set width to 1 and dropout to 0")
+        if self.width != 1 and self.network.startswith(TIMM):
+            raise RecipeError(f"width is for our own networks; with {self.network} set width to 1")
+        if self.dropout and not self.network.startswith("resnet"):
+            raise RecipeError(f"dropout is for ResNets; with {self.network} set dropout to 0")
         if self.attends and not self.network.startswith("resnet"):
             raise RecipeError(
                 f"teacher is '{self.teacher}', and attention is compared after each stage of a ResNet, but network is "

@@ -149,7 +149,7 @@ def test_the_paper_preset_is_the_paper() -> None:
         ("classes=fear,fear", "each once"),
         ("network=alexnet", "alexnet needs 63 pixels"),
         ("epochs=0", "there are no weights to test"),
-        ("network=vgg19", "width and dropout are for ResNets"),
+        ("network=timm:any", "width is for our own networks"),
         ("accumulate=9", "accumulate is 9"),
         ("precision_parts=net=bf16", "did you mean 'network'"),
         ("precision_parts=network=half", "choose one of float32, bf16, fp16"),
