@@ -44,6 +44,7 @@ GROUPS = {
         "--crop-px",
         "--subject-from",
         "--emotion-from",
+        "--sequence-from",
         "--device",
         "--workers",
     ),
@@ -175,6 +176,13 @@ GROUPS = {
     default="folder",
     show_default=True,
     help="Emotion: folder (a folder named by a word for an emotion), none, or a regular expression.",
+)
+@click.option(
+    "--sequence-from",
+    default="none",
+    show_default=True,
+    help="Which pictures are frames of one take: none, folder (those of one folder), or a regular expression, whose "
+    "groups name the take.",
 )
 @click.option(
     "--table",

@@ -142,7 +142,8 @@ def ingest(
     usual = default_steps(options)
     steps = usual if steps is None else steps
     changed = step_names(steps) if step_names(steps) != step_names(usual) else []
-    rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
+    lexicon = load_lexicon(workspace.root)
+    rules = NamingRules(lexicon, options.subject_from, options.emotion_from, options.sequence_from)
     engine = choose_engine(options.engine)
     # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
     device = choose_device(options.device) if options.engine == "local" else options.device

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from fertools.manifests import nested
 from fertools.manifests.leaks import find_leaks
-from fertools.manifests.schema import ANIMATED, FACES, SOURCES, TableSchema
+from fertools.manifests.schema import ANIMATED, FACES, SOURCES
+from fertools.manifests.table_schema import TableSchema
 from fertools.manifests.track_invariants import (
     backward_times,
     lost_between,

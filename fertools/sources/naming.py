@@ -29,6 +29,7 @@ class PathLabels:
     subject_origin: str | None
     emotion: str | None
     emotion_origin: str | None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,20 @@ class NamingRules:
             expression whose first group is the subject.
         emotion_from: `folder` (the nearest folder in the lexicon), `none`, or a regular expression whose first group
             is a word of the lexicon.
+        sequence_from: `folder` (pictures of one folder are frames of one take), `none`, or a regular expression whose
+            groups together name the take.
     """
 
     lexicon: Lexicon
     subject_from: str = "auto"
     emotion_from: str = "folder"
+    sequence_from: str = "none"
 
     def __post_init__(self) -> None:
         for option, rule, words in (
             (argument("subject_from"), self.subject_from, ("auto", "folder", "none")),
             (argument("emotion_from"), self.emotion_from, ("folder", "none")),
+            (argument("sequence_from"), self.sequence_from, ("folder", "none")),
         ):
             if rule not in words:
                 _compile(option, rule, words)
@@ -72,7 +77,7 @@ class NamingRules:
         folders = [*reversed(below.parent.parts), given]
         subject, subject_origin = self._subject(below, folders)
         emotion, emotion_origin = self._emotion(below, folders)
-        return PathLabels(subject, subject_origin, emotion, emotion_origin)
+        return PathLabels(subject, subject_origin, emotion, emotion_origin, self._sequence(below))
 
     def _subject(self, below: Path, folders: list[str]) -> tuple[str | None, str | None]:
         if self.subject_from == "none":
@@ -96,6 +101,14 @@ class NamingRules:
         word = _group(self.emotion_from, below)
         label = self.lexicon.lookup(word) if word else None
         return (label, "pattern") if label else (None, None)
+
+    def _sequence(self, below: Path) -> str | None:
+        if self.sequence_from == "none":
+            return None
+        if self.sequence_from == "folder":
+            return below.parent.as_posix() if below.parent.name else None
+        match = re.search(self.sequence_from, below.as_posix())
+        return "/".join(filter(None, match.groups())) or None if match else None
 
 
 def _several(below: Path, outer: str, inner: str) -> str:

@@ -1,13 +1,15 @@
 """Sequences: faces that are frames of one take, so that they can vote, and stay together where a probe is tested.
 
-Frames of a video are one sequence per track. So are stills of a drawn clip, whose names differ only in the number at
-their end. Other pictures with numbered names are no sequence: they may be photographs of different days, as in LFW.
+Frames of a video are one sequence per track. Pictures are one if the manifest has a `sequence_id` for them, or if they
+are stills of a drawn clip, whose names differ only in the number at their end. Other pictures with numbered names are
+no sequence: they may be photographs of different days, as in LFW.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -31,7 +33,10 @@ def name_sequences(workspace: Workspace, faces: pa.Table) -> tuple[list[str | No
         None if time is None else f"{source} {track or 0}"
         for source, track, time in zip(*_columns(faces, "source_id", "track_id", "pts_s"), strict=True)
     ]
-    numbered = _numbered_stills(workspace, faces)
+    numbered = [
+        stated if stated[0] else drawn
+        for stated, drawn in zip(_stated(workspace, faces), _numbered_stills(workspace, faces), strict=True)
+    ]
     names = [track or found[0] for track, found in zip(tracks, numbered, strict=True)]
     frames = _columns(faces, "frame_index")[0]
     numbers = [frame if track else found[1] for track, frame, found in zip(tracks, frames, numbered, strict=True)]
@@ -52,6 +57,26 @@ def split_name(path: str) -> tuple[str, int] | None:
     if found is None or len(found["number"]) > 18:
         return None
     return f"{file.parent.as_posix()}/{found['name']}", int(found["number"])
+
+
+def _stated(workspace: Workspace, faces: pa.Table) -> list[tuple[str, int] | tuple[None, None]]:
+    """Return the sequence of each face by its `sequence_id`, and the number at the end of its file's name.
+
+    A picture with several faces belongs to none, since it is unknown whose frames the faces are.
+    """
+    nothing: tuple[None, None] = (None, None)
+    if "sequence_id" not in faces.column_names or faces["sequence_id"].null_count == len(faces):
+        return [nothing] * len(faces)
+    rows = store.read_sources(workspace, ("source_id", "path")).to_pylist() if workspace.sources.is_file() else []
+    numbers = {row["source_id"]: (split_name(row["path"]) or ("", 0))[1] for row in rows}
+    sources = _columns(faces, "source_id")[0]
+    alone = Counter(sources)
+    return [
+        nothing if name is None or alone[source] > 1 else (f"{dataset} {modality} {name}", numbers.get(source, 0))
+        for source, dataset, modality, name in zip(
+            sources, *_columns(faces, "dataset", "modality", "sequence_id"), strict=True
+        )
+    ]
 
 
 def _numbered_stills(workspace: Workspace, faces: pa.Table) -> list[tuple[str, int] | tuple[None, None]]:

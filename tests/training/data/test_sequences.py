@@ -44,6 +44,24 @@ def test_frames_of_a_track_are_a_sequence(tmp_path: Path) -> None:
     assert name_sequences(Workspace(tmp_path), table) == (["v 1", "v 1", "v 2", None], [0, 1, 1, None])
 
 
+def test_pictures_of_one_take_are_a_sequence_unless_they_show_several_faces(tmp_path: Path) -> None:
+    names = [b"a", b"b", b"c", b"d", b"d"]
+    paths = {name.decode(): f"ck/S1/01/S1_01_000{number}.png" for number, name in enumerate(names[:4])}
+    table = rows_of(*((hash_bytes(name), "S1", None, None, 0) for name in names))
+    columns = {
+        "dataset": ["ckplus"] * 5,
+        "modality": ["visible"] * 5,
+        "sequence_id": ["S1/01", "S1/01", None, *["S1/01"] * 2],
+    }
+    for column, values in columns.items():
+        table = table.append_column(column, pa.array(values, pa.string()))
+    take = "ckplus visible S1/01"
+    assert name_sequences(write_sources(tmp_path, paths), table) == (
+        [take, take, None, None, None],
+        [0, 1, None, None, None],
+    )
+
+
 @pytest.mark.parametrize("folder", ["lfw/Ann_Bee/Ann_Bee_", "ck/S1/01/S1_01_"])
 def test_numbered_pictures_may_be_of_different_days(tmp_path: Path, folder: str) -> None:
     workspace = write_sources(tmp_path, {"a": f"{folder}0001.png", "b": f"{folder}0002.png"})
