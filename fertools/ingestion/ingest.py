@@ -43,6 +43,8 @@ from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
 from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
+from fertools.ingestion.frame_selection import SECTION as SELECT
+from fertools.ingestion.frame_selection import rebuild_selected
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import Step, step_names
 from fertools.ingestion.plan import Plan, dataset_of, make_plan
@@ -193,7 +195,7 @@ def ingest(
             new = _carry_out(workspace, plan, options, steps, engine, device, report)
         finally:
             # A stopped run leaves a complete manifest of its committed parts.
-            store.rebuild(workspace)
+            rebuild_selected(workspace)
         if voted := write_votes(workspace, found):
             report.note(f"votes: {voted:,} faces have votes in {votes_path(workspace)}, the soft labels of training")
         if shard is not None:
@@ -394,4 +396,4 @@ def _forget_everything(workspace: Workspace) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
-    workspace.drop_settings("ingest", "split", SOURCES, FILTER)
+    workspace.drop_settings("ingest", "split", SOURCES, FILTER, SELECT)

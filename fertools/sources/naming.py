@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from fertools.core.arguments import argument
@@ -19,6 +19,7 @@ from fertools.core.vocabulary import Lexicon
 PERSON_FOLDER: Final = re.compile(
     r"(?:subject|subj|sub|person|participant|actor|speaker|id|s|p)[-_ ]?\d+", re.IGNORECASE
 )
+_NUMBERED: Final = re.compile(r"(?P<name>.*?)(?P<number>\d+)")
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,22 @@ class NamingRules:
             return below.parent.as_posix() if below.parent.name else None
         match = re.search(self.sequence_from, below.as_posix())
         return "/".join(filter(None, match.groups())) or None if match else None
+
+
+def split_name(path: str) -> tuple[str, int] | None:
+    """Return the folder and name of a numbered picture without its number, and the number; None without a number.
+
+    Example:
+        >>> split_name("drawn/stills/visible/lab/p01/fear/0003.png")
+        ('drawn/stills/visible/lab/p01/fear/', 3)
+        >>> split_name("photo.png") is None
+        True
+    """
+    file = PurePath(path)
+    found = _NUMBERED.fullmatch(file.stem)
+    if found is None or len(found["number"]) > 18:
+        return None
+    return f"{file.parent.as_posix()}/{found['name']}", int(found["number"])
 
 
 def _several(below: Path, outer: str, inner: str) -> str:

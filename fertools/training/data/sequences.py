@@ -8,9 +8,8 @@ no sequence: they may be photographs of different days, as in LFW.
 from __future__ import annotations
 
 import functools
-import re
 from collections import Counter
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,8 +17,7 @@ import pyarrow as pa
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
-
-_NUMBERED = re.compile(r"(?P<name>.*?)(?P<number>\d+)")
+from fertools.sources.naming import split_name
 
 
 def name_sequences(workspace: Workspace, faces: pa.Table) -> tuple[list[str | None], list[int | None]]:
@@ -41,22 +39,6 @@ def name_sequences(workspace: Workspace, faces: pa.Table) -> tuple[list[str | No
     frames = _columns(faces, "frame_index")[0]
     numbers = [frame if track else found[1] for track, frame, found in zip(tracks, frames, numbered, strict=True)]
     return names, [number if name else None for name, number in zip(names, numbers, strict=True)]
-
-
-def split_name(path: str) -> tuple[str, int] | None:
-    """Return the folder and name of a numbered picture without its number, and the number; None without a number.
-
-    Example:
-        >>> split_name("drawn/stills/visible/lab/p01/fear/0003.png")
-        ('drawn/stills/visible/lab/p01/fear/', 3)
-        >>> split_name("photo.png") is None
-        True
-    """
-    file = PurePath(path)
-    found = _NUMBERED.fullmatch(file.stem)
-    if found is None or len(found["number"]) > 18:
-        return None
-    return f"{file.parent.as_posix()}/{found['name']}", int(found["number"])
 
 
 def _stated(workspace: Workspace, faces: pa.Table) -> list[tuple[str, int] | tuple[None, None]]:

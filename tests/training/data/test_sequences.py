@@ -14,7 +14,8 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import SOURCES
 from fertools.samples.sample_options import SampleOptions
-from fertools.training.data.sequences import name_sequences, split_name
+from fertools.sources.naming import split_name
+from fertools.training.data.sequences import name_sequences
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.jobs.train import train
 from tests.training.blobs import blob_rows, write_blobs
