@@ -77,6 +77,9 @@ if TYPE_CHECKING:
     from fertools.ingestion.recrop import RecropOptions as RecropOptions
     from fertools.ingestion.recrop import RecropSummary as RecropSummary
     from fertools.ingestion.recrop import recrop as recrop
+    from fertools.ingestion.select_frames import SelectOptions as SelectOptions
+    from fertools.ingestion.select_frames import SelectSummary as SelectSummary
+    from fertools.ingestion.select_frames import select_frames as select_frames
     from fertools.manifests.contact_sheet import ContactSheetOptions as ContactSheetOptions
     from fertools.manifests.contact_sheet import draw_contact_sheet as draw_contact_sheet
     from fertools.manifests.dataset_workspace import Workspace as Workspace
@@ -233,6 +236,11 @@ _NAMES = {
         "RecropOptions",
         "RecropSummary",
         "recrop",
+    ),
+    "fertools.ingestion.select_frames": (
+        "SelectOptions",
+        "SelectSummary",
+        "select_frames",
     ),
     "fertools.manifests.contact_sheet": (
         "ContactSheetOptions",

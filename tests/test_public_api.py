@@ -26,12 +26,13 @@ _TEXT = """
     ItemsFailed LabelColumns MachineError Measured Metric MinFace Model ModelLabels PicturePrediction
     PicturePredictions PredictSummary PredictionMetrics PriorSummary Provenance PublishSummary
     RaterConsistency RatingsSummary RecipeError RecropOptions RecropSummary ResumeRefused RunComparison
-    RunEvaluation SampleOptions SampleSummary SchemaError SplitSummary StorageError SystemList SystemState
-    TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align assess_runs
-    collect compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations
-    fill_emotion fill_prior filter_faces generate identify import_annotations import_labels ingest
-    list_datasets list_systems load_model measure_agreement merge predict preview_dataset publish pull push
-    read_faces read_sources recrop run_experiment split train validate write_suggestions
+    RunEvaluation SampleOptions SampleSummary SchemaError SelectOptions SelectSummary SplitSummary
+    StorageError SystemList SystemState TrainResult TranslationMetrics ValidationReport WeightsState
+    Workspace __version__ align assess_runs collect compare_runs detect draw_contact_sheet draw_dataset
+    evaluate_runs export_annotations fill_emotion fill_prior filter_faces generate identify
+    import_annotations import_labels ingest list_datasets list_systems load_model measure_agreement merge
+    predict preview_dataset publish pull push read_faces read_sources recrop run_experiment select_frames
+    split train validate write_suggestions
 """
 NAMES = _TEXT.split()
 """Every name that users may rely on. A change here is a change for them."""

@@ -33,7 +33,7 @@ from fertools.manifests import store
 from fertools.manifests.change import changing, differs
 from fertools.manifests.schema import FACES, LABEL_COLUMNS
 
-IMPORTED_COLUMNS = ("emotion", "valence", "arousal", "intensity", "subject_id", "pair_id")
+IMPORTED_COLUMNS = ("emotion", "valence", "arousal", "intensity", "subject_id", "pair_id", "sequence_id")
 """Names of the label columns."""
 _BOUNDS = {column.name: column.bounds for column in FACES.columns if column.bounds is not None}
 
@@ -78,7 +78,7 @@ def import_labels(
     One kind of key matches rows to faces: `face_id`; `source` and `frame_index`; or only `source`, for all faces of a
     source. A source is named by its path in the sources table, by a unique end of that path (`clip7.mp4`), or by its
     `source_id`. Label columns are `emotion` (any word of the lexicon), `valence` and `arousal` (both or neither),
-    `intensity`, `subject_id` and `pair_id`. An empty cell changes nothing.
+    `intensity`, `subject_id`, `pair_id` and `sequence_id`. An empty cell changes nothing.
 
     The origin of a label becomes `import:` and the name of the file. `subject_origin` becomes `dataset`, because a
     table of people belongs to a dataset. With a column `rater`, ratings go to the log and the manifest does not change.

@@ -52,6 +52,7 @@ GROUPS = {
     "Faces and crops": ("--max-faces", "--smoothing", "--crop-format", "--fill", "--grey-range"),
     "Sources that are face crops": ("--crops", "--landmarks", "--centre"),
     "Labels from tables": ("--table", "--columns"),
+    "Pictures that are frames of a take": ("--sequence-from",),
     "Published datasets": ("--dataset", "--descriptor", "--frames", "--dry-run"),
     "Values for every row": ("--modality", "--licence"),
     "Many machines": ("--shard", "--engine", "--ray-address", "--stall"),
@@ -175,6 +176,13 @@ GROUPS = {
     default="folder",
     show_default=True,
     help="Emotion: folder (a folder named by a word for an emotion), none, or a regular expression.",
+)
+@click.option(
+    "--sequence-from",
+    default="none",
+    show_default=True,
+    help="Which pictures are frames of one take: none, folder (those of one folder), or a regular expression, whose "
+    "groups name the take.",
 )
 @click.option(
     "--table",

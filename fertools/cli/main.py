@@ -34,6 +34,7 @@ COMMANDS = {
     "datasets": "List the datasets that `ingest --dataset NAME` reads by their layout.",
     "identify": "Find who is who across videos.",
     "filter": "Change which faces are kept, without detecting again.",
+    "select": "Choose which frames of each sequence take part.",
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
     "push": "Copy the dataset to object storage, such as s3://bucket/name.",
     "pull": "Copy a dataset, or what is new in it, from object storage.",

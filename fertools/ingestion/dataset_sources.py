@@ -308,7 +308,7 @@ def _safe(name: str) -> str:
 def _refuse_options(options: IngestOptions, descriptor: Descriptor) -> None:
     """Raise InputError if an option says what the descriptor says, which could contradict it."""
     usual = IngestOptions()
-    for name in ("subject_from", "emotion_from", "modality"):
+    for name in ("subject_from", "emotion_from", "sequence_from", "modality"):
         if getattr(options, name) != getattr(usual, name):
             raise InputError(
                 f"{argument(name)} and the descriptor of {descriptor.title} both say what the files are; leave it out, "

@@ -22,6 +22,7 @@ from fertools.faces.detection.min_face import MinFace
 from fertools.faces.quality import STANDARDS
 from fertools.ingestion.extract import outcome
 from fertools.ingestion.face_filter import FaceFilter
+from fertools.ingestion.frame_selection import SOURCE_COLUMNS, apply_selection, recorded_rules, with_selection
 from fertools.ingestion.plan import Source
 from fertools.ingestion.postprocessing import postprocess, updated_reason
 from fertools.ingestion.record import score_levels_in
@@ -106,7 +107,7 @@ def filter_faces(
 
     The manifest has a row for every detected face, including the rejected ones, with all measures that the decision
     needs. Labels do not change. A rejected face leaves its fold. A face that is kept again has no fold until the next
-    split.
+    split. Recorded frame selections (`select_frames`) are applied again.
 
     Args:
         workspace: workspace of the faces.
@@ -164,9 +165,11 @@ def filter_faces(
                 store.commit_part(workspace, part.name.removesuffix(".sources.parquet"), decided, rows)
             report.advance(done)
         after = _changed(before, pa.concat_tables(old), pa.concat_tables(new))
+        after = with_selection(after, store.read_sources(workspace, SOURCE_COLUMNS), recorded_rules(workspace))
         if not dry_run:
             faces, _ = store.rebuild(workspace)
             store.write_table(workspace.manifest, FACES, _changed(faces, pa.concat_tables(old), pa.concat_tables(new)))
+            apply_selection(workspace)
             record = {"quality": rule["quality"], "max_faces": rule["max_faces"] or None}
             workspace.save_settings("ingest", ingested | record)
             workspace.save_settings(SECTION, {"min_face": rule["min_face"], "finished": True})

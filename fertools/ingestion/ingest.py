@@ -43,6 +43,8 @@ from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
 from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
+from fertools.ingestion.frame_selection import SECTION as SELECT
+from fertools.ingestion.frame_selection import rebuild_selected
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import Step, step_names
 from fertools.ingestion.plan import Plan, dataset_of, make_plan
@@ -142,7 +144,8 @@ def ingest(
     usual = default_steps(options)
     steps = usual if steps is None else steps
     changed = step_names(steps) if step_names(steps) != step_names(usual) else []
-    rules = NamingRules(load_lexicon(workspace.root), options.subject_from, options.emotion_from)
+    lexicon = load_lexicon(workspace.root)
+    rules = NamingRules(lexicon, options.subject_from, options.emotion_from, options.sequence_from)
     engine = choose_engine(options.engine)
     # A cluster may have other devices than this machine; its workers compare their engine with the recorded one.
     device = choose_device(options.device) if options.engine == "local" else options.device
@@ -192,7 +195,7 @@ def ingest(
             new = _carry_out(workspace, plan, options, steps, engine, device, report)
         finally:
             # A stopped run leaves a complete manifest of its committed parts.
-            store.rebuild(workspace)
+            rebuild_selected(workspace)
         if voted := write_votes(workspace, found):
             report.note(f"votes: {voted:,} faces have votes in {votes_path(workspace)}, the soft labels of training")
         if shard is not None:
@@ -393,4 +396,4 @@ def _forget_everything(workspace: Workspace) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
-    workspace.drop_settings("ingest", "split", SOURCES, FILTER)
+    workspace.drop_settings("ingest", "split", SOURCES, FILTER, SELECT)

@@ -50,6 +50,7 @@ SOURCE_OPTIONS = (
     "grey_range",
     "subject_from",
     "emotion_from",
+    "sequence_from",
     "descriptor",
     "frames",
     "table",
@@ -100,6 +101,7 @@ class IngestOptions:
         quality: which faces are kept: `keep-all`, `standard` or `strict` (see `fertools.faces.quality.STANDARDS`).
         subject_from: source of the subject; see `fertools.sources.naming.NamingRules`.
         emotion_from: source of the emotion; see `fertools.sources.naming.NamingRules`.
+        sequence_from: which pictures are frames of one take; see `fertools.sources.naming.NamingRules`.
         table: CSV or Parquet table with the labels of the sources (see `fertools.sources.label_table`). Only the files
             that it names are ingested.
         columns: which column of the table, or of a dataset whose rows hold the pictures, means what; None for columns
@@ -152,6 +154,7 @@ class IngestOptions:
     quality: str = "standard"
     subject_from: str = "auto"
     emotion_from: str = "folder"
+    sequence_from: str = "none"
     table: Path | None = None
     columns: LabelColumns | None = None
     dataset: str | None = None

@@ -46,7 +46,7 @@ _LABELS = (("subject_id", "subject_origin"), ("emotion", "emotion_origin"))
 
 @dataclass(frozen=True)
 class Source:
-    """One file to ingest: the columns of its `sources` row that are known before it is opened.
+    """One file to ingest: the columns of its `sources` row that are known before it is opened, and its sequence.
 
     The frames to read, and whether the labels mean the largest face only, come from the descriptor of a dataset.
     """
@@ -66,6 +66,7 @@ class Source:
     modality: str = "visible"
     frames: FrameRule | None = None
     one_face: bool = False
+    sequence_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -171,10 +172,12 @@ def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, option
         subject_origin=named.subject_origin,
         emotion=named.emotion,
         emotion_origin=named.emotion_origin,
-        labels=file.labels,
+        # Copies in several sequences do not contradict one another in other labels.
+        labels=tuple(replace(one, sequence_id=None) for one in file.labels),
         modality=file.modality or options.modality,
         frames=file.frames or (FrameRule.parse(options.frames) if options.frames else None),
         one_face=file.one_face,
+        sequence_id=named.sequence if file.kind == "image" else None,
     )
 
 
@@ -187,6 +190,8 @@ def _labels_of(labels: tuple[SourceLabels, ...], named: PathLabels) -> PathLabel
     if "emotion" in first.given:
         emotion = None if boxed else first.emotion
         named = replace(named, emotion=emotion, emotion_origin=first.origin if emotion else None)
+    if "sequence_id" in first.given:
+        named = replace(named, sequence=first.sequence_id)
     return named
 
 
@@ -212,6 +217,8 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         agreed[label] = values[0] if len(values) == 1 else None
         origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
         agreed[origin] = min(origins, default=None)
+    sequences = {copy.sequence_id for copy in copies} - {None}
+    agreed["sequence_id"] = sequences.pop() if len(sequences) == 1 else None
     labels = own.pop() if len(own) == 1 else () if own else source.labels
     return replace(source, **agreed, labels=labels, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]
 

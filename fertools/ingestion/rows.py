@@ -142,6 +142,7 @@ def row_of_frame(seen: FrameFaces, context: SourceContext) -> dict[str, Any]:
         "dataset": context.source.dataset,
         "modality": context.source.modality,
         "pair_id": None if context.is_video else find_pair(context.source.path),
+        "sequence_id": context.source.sequence_id,
         "licence": context.options.licence,
         "frame_index": seen.frame.index,
         "pts_s": seen.frame.pts_s,

@@ -44,6 +44,9 @@ def describe_source_options(
     now = {name: value for name, value in asdict(options).items() if name in SOURCE_OPTIONS and name not in _NAMES}
     # Without a descriptor, it does not matter how that was said.
     del now["descriptor"]
+    if options.sequence_from == "none":
+        # Records of earlier versions have no such rule.
+        del now["sequence_from"]
     now |= described or {}
     if options.landmarks is not None:
         # The content of the table matters, not its path.

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.errors import SchemaError
-from fertools.manifests.schema import FACES, TableSchema
+from fertools.manifests.schema import FACES
+from fertools.manifests.table_schema import TableSchema
 
 _IDENTIFIERS = ("face_id", "source_id", "parent_id")
 _HEX = "^[0-9a-f]{32}$"

@@ -18,7 +18,9 @@ import pyarrow.compute as pc
 
 from fertools.manifests import nested
 from fertools.manifests.leaks import find_leaks
-from fertools.manifests.schema import ANIMATED, FACES, SOURCES, TableSchema
+from fertools.manifests.schema import ANIMATED, FACES, SOURCES
+from fertools.manifests.sequence_invariants import unlike_sequences
+from fertools.manifests.table_schema import TableSchema
 from fertools.manifests.track_invariants import (
     backward_times,
     lost_between,
@@ -373,6 +375,7 @@ INVARIANTS = (
     Invariant("prior-base", "priors belong to faces without an emotion, or have raters", baseless_priors),
     Invariant("pair-subject", "pairs show different people at one moment", unlike_pairs),
     Invariant("pair-modality", "pairs have several faces in one modality", repeated_modalities),
+    Invariant("sequence-subject", "sequences of pictures show several people", unlike_sequences),
     Invariant("split-leaks", "leaks are in the split: a person, generated face or source is in two parts", leaks),
     Invariant(
         "split-single", "faces have both a fold and a hold-out part, or are rejected but have one", double_protocols

@@ -21,7 +21,9 @@ COLUMNS = (
     "subject_origin",
     "parent_id",
     "pair_id",
+    "dataset",
     "modality",
+    "sequence_id",
     "fold",
     "split",
 )
@@ -39,6 +41,7 @@ def find_leaks(faces: pa.Table, *, by_source: bool = False) -> list[str]:
     leaks = _separated(rows, "subject_id", "subject") + _separated_children(rows) + _separated_tracks(rows)
     # A drawn character plays several people, so its pictures may be apart from them.
     leaks += _separated([row for row in rows if row["modality"] != ANIMATED], "pair_id", "pair")
+    leaks += _separated_sequences(rows)
     if by_source:
         leaks += _separated(rows, "source_id", "source")
     return sorted(leaks)
@@ -56,6 +59,19 @@ def _separated(rows: list[dict[str, object]], column: str, what: str) -> list[st
         if row[column] is not None:
             parts[row[column]].add(_part(row))
     return [f"{what} {name} is in {_listed(found)}" for name, found in parts.items() if len(found) > 1]
+
+
+def _separated_sequences(rows: list[dict[str, object]]) -> list[str]:
+    """Find sequences of pictures in two parts; a name means another sequence in each dataset and modality."""
+    parts = defaultdict(set)
+    for row in rows:
+        if row["sequence_id"] is not None:
+            parts[row["dataset"], row["modality"], row["sequence_id"]].add(_part(row))
+    return [
+        f"sequence {sequence} of {dataset or 'unnamed'} ({modality}) is in {_listed(found)}"
+        for (dataset, modality, sequence), found in parts.items()
+        if len(found) > 1
+    ]
 
 
 def _separated_children(rows: list[dict[str, object]]) -> list[str]:

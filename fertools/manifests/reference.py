@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from fertools.core import files
 from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS
-from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, Column, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SOURCES
+from fertools.manifests.table_schema import SCHEMA_VERSION, Column, TableSchema
 
 PAGE = Path("docs/reference/manifest.md")
 """Path of the page in a checkout."""

@@ -8,71 +8,15 @@ Null always means unknown. The order is always (valence, arousal).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
-VERSION_KEY = b"fertools.schema_version"
-"""Key of the schema version in the metadata of a Parquet file; the value is decimal digits."""
+from fertools.manifests.table_schema import Column, TableSchema
 
 STATUSES = ("kept", "rejected")
 SOURCE_STATUSES = ("done", "empty", "failed", "duplicate")
 SPLITS = ("train", "val", "test")
 MODALITIES = ("visible", "thermal", "nir", ANIMATED := "animated")
 SUBJECT_ORIGINS = ("dataset", "folder", "video", "identity", "person")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table.
-
-    Attributes:
-        name: name of the column.
-        type: Arrow type of the column.
-        group: heading of the column in the reference page.
-        doc: meaning of the column, with units and range.
-        required: whether null is an error.
-        choices: the allowed values; None allows any value.
-        bounds: the smallest and the largest allowed value; None allows any value.
-    """
-
-    name: str
-    type: pa.DataType
-    group: str
-    doc: str
-    required: bool = False
-    choices: tuple[str, ...] | None = None
-    bounds: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class TableSchema:
-    """A table: its name, its columns in order, and its key.
-
-    The key is the column that the table is sorted by and in which no value occurs twice.
-    """
-
-    name: str
-    key: str
-    columns: tuple[Column, ...]
-
-    @property
-    def arrow(self) -> pa.Schema:
-        """The Arrow schema, with the schema version in its metadata."""
-        fields = [pa.field(column.name, column.type, nullable=not column.required) for column in self.columns]
-        return pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()})
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all columns, in order."""
-        return tuple(column.name for column in self.columns)
-
-    def table(self, rows: list[dict[str, Any]]) -> pa.Table:
-        """Return `rows` as a table of this schema, sorted by its key. A column that a row lacks is null."""
-        table = pa.Table.from_pylist(rows, schema=self.arrow)
-        return table.sort_by(self.key).combine_chunks()
 
 
 def _grid(rows: int, columns: int, type_: pa.DataType) -> pa.DataType:
@@ -98,6 +42,14 @@ FACES = TableSchema(
         Column("modality", _TEXT, "Identity", "How the picture was taken.", required=True, choices=MODALITIES),
         Column(
             "pair_id", _TEXT, "Identity", "Shared by faces of the same person at the same moment in several modalities."
+        ),
+        Column(
+            "sequence_id",
+            _TEXT,
+            "Identity",
+            "Shared by pictures that are frames of one take, within a dataset and modality. Their order is that of "
+            "the numbers in their paths. Null for a frame of a video, whose sequence is its track.",
+            added=True,
         ),
         Column("licence", _TEXT, "Identity", "Licence of the source: an SPDX identifier or a text."),
         Column(
@@ -393,6 +345,7 @@ LABEL_GROUPS = {
     "valence and arousal": ("valence", "arousal", "va_origin", "va_raters", "valence_spread", "arousal_spread"),
     "intensity": ("intensity",),
     "pair": ("pair_id",),
+    "sequence": ("sequence_id",),
     "fold": ("fold", "split", "weight"),
 }
 """Columns of FACES that labels, subjects and splits fill, in groups of columns that change together."""

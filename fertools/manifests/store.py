@@ -20,7 +20,8 @@ from fertools.core.parquet import Filters, checked, read_parquet, reading_parque
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
 from fertools.manifests.identifiers import check_names, names_beside
-from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, VERSION_KEY, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SOURCES
+from fertools.manifests.table_schema import SCHEMA_VERSION, VERSION_KEY, TableSchema
 from fertools.manifests.table_writer import TableWriter
 
 _GROUP_ROWS = 16_384
@@ -86,17 +87,31 @@ def read_table(
             f"the {schema.name} table has no column '{unknown[0]}'; its columns are {', '.join(schema.names)}"
         )
     with reading_parquet(path, _REMEDY):
-        check_schema(path, schema, pq.read_schema(path))
-        table = _read_rows(path, schema, list(dict.fromkeys([*wanted, *names_beside(schema, wanted)])), filters)
+        found = pq.read_schema(path)
+        check_schema(path, schema, found)
+        columns = list(dict.fromkeys([*wanted, *names_beside(schema, wanted)]))
+        table = _read_rows(path, schema, columns, filters, frozenset(found.names))
     check_names(path, schema, table)
     return table.select(wanted)
 
 
-def _read_rows(path: Path, schema: TableSchema, columns: list[str], filters: Filters | None) -> pa.Table:
+def _read_rows(
+    path: Path, schema: TableSchema, columns: list[str], filters: Filters | None, found: frozenset[str]
+) -> pa.Table:
+    conditions = list(dict.fromkeys(name for name, _, _ in filters or ()))
+    if not found.issuperset([*columns, *conditions]):
+        # The table is older than a column. The key says how many rows it has.
+        whole, flat = (
+            schema.completed(read_parquet(path, sorted({schema.key, *names} & found), remedy=_REMEDY))
+            for names in (columns, conditions)
+        )
+        if not filters:
+            return nested.unsliced(whole)
+        flat = flat.append_column("row", pa.array(np.arange(len(flat))))
+        return nested.take(whole, np.sort(flat.filter(pq.filters_to_expression(filters))["row"].to_numpy()))
     if not filters or not any(nested.is_nested(schema.arrow.field(name).type) for name in columns):
         return nested.unsliced(read_parquet(path, columns, filters, remedy=_REMEDY))
     # pyarrow can filter nested lists incorrectly, so it filters row numbers here.
-    conditions = list(dict.fromkeys(name for name, _, _ in filters))
     flat = read_parquet(path, conditions, remedy=_REMEDY)
     flat = flat.append_column("row", pa.array(np.arange(len(flat))))
     rows = flat.filter(pq.filters_to_expression(filters))["row"].to_numpy()
@@ -116,13 +131,13 @@ def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
             check_schema(path, schema, file.schema_arrow)
         for number in range(file.num_row_groups):
             with reading_parquet(path, _REMEDY):
-                group = nested.unsliced(checked(file.read_row_group(number)))
+                group = nested.unsliced(schema.completed(checked(file.read_row_group(number))).select(schema.names))
             check_names(path, schema, group)
             yield group
 
 
 def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
-    """Raise SchemaError unless `found` equals the current version of `schema`."""
+    """Raise SchemaError unless `found` equals the current version of `schema`, or lacks columns added later."""
     version = (found.metadata or {}).get(VERSION_KEY)
     if version is None:
         raise SchemaError(
@@ -133,10 +148,11 @@ def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
             f"{path} has manifest schema version {version.decode(errors='replace')}, but this fertools reads version "
             f"{SCHEMA_VERSION}; use the fertools version that wrote it, or ingest again"
         )
-    if not found.equals(schema.arrow):
+    fields = [field for field in schema.arrow if field.name not in schema.added.difference(found.names)]
+    if not found.equals(pa.schema(fields)):
         differing = (
-            sorted(set(found.names) ^ set(schema.names))
-            or [field.name for field in schema.arrow if not field.equals(found.field(field.name))]
+            sorted(set(found.names) ^ {field.name for field in fields})
+            or [field.name for field in fields if not field.equals(found.field(field.name))]
             or ["the order of columns"]
         )
         raise SchemaError(

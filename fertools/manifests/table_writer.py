@@ -15,7 +15,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from fertools.core import files
-from fertools.manifests.schema import TableSchema
+from fertools.manifests.table_schema import TableSchema
 
 BLOCK_ROWS = 4096
 """Rows per block: about 12 MB as Python objects, 3 MB as Arrow."""

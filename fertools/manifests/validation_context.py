@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.workspace import Workspace
-from fertools.manifests.schema import FACES, TableSchema
+from fertools.manifests.schema import FACES
+from fertools.manifests.table_schema import TableSchema
 
 Mask = npt.NDArray[np.bool_]
 

@@ -62,6 +62,7 @@ class SourceLabels:
         intensity: in [0, 1].
         split: `train`, `val` or `test`.
         pair_id: shared by faces of one moment in several modalities.
+        sequence_id: shared by pictures that are frames of one take.
         votes: label and votes, where several raters or a compound label gave the emotion; else empty.
         box: place of the face in the picture; None for all faces of the source.
         reason: why a label is unknown although there is one, such as a tie; else None.
@@ -76,6 +77,7 @@ class SourceLabels:
     intensity: float | None = None
     split: str | None = None
     pair_id: str | None = None
+    sequence_id: str | None = None
     votes: tuple[tuple[str, float], ...] = ()
     box: Box | None = None
     reason: str | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from fertools.core.arguments import argument
@@ -19,6 +19,7 @@ from fertools.core.vocabulary import Lexicon
 PERSON_FOLDER: Final = re.compile(
     r"(?:subject|subj|sub|person|participant|actor|speaker|id|s|p)[-_ ]?\d+", re.IGNORECASE
 )
+_NUMBERED: Final = re.compile(r"(?P<name>.*?)(?P<number>\d+)")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class PathLabels:
     subject_origin: str | None
     emotion: str | None
     emotion_origin: str | None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,20 @@ class NamingRules:
             expression whose first group is the subject.
         emotion_from: `folder` (the nearest folder in the lexicon), `none`, or a regular expression whose first group
             is a word of the lexicon.
+        sequence_from: `folder` (pictures of one folder are frames of one take), `none`, or a regular expression whose
+            groups together name the take.
     """
 
     lexicon: Lexicon
     subject_from: str = "auto"
     emotion_from: str = "folder"
+    sequence_from: str = "none"
 
     def __post_init__(self) -> None:
         for option, rule, words in (
             (argument("subject_from"), self.subject_from, ("auto", "folder", "none")),
             (argument("emotion_from"), self.emotion_from, ("folder", "none")),
+            (argument("sequence_from"), self.sequence_from, ("folder", "none")),
         ):
             if rule not in words:
                 _compile(option, rule, words)
@@ -72,7 +78,7 @@ class NamingRules:
         folders = [*reversed(below.parent.parts), given]
         subject, subject_origin = self._subject(below, folders)
         emotion, emotion_origin = self._emotion(below, folders)
-        return PathLabels(subject, subject_origin, emotion, emotion_origin)
+        return PathLabels(subject, subject_origin, emotion, emotion_origin, self._sequence(below))
 
     def _subject(self, below: Path, folders: list[str]) -> tuple[str | None, str | None]:
         if self.subject_from == "none":
@@ -96,6 +102,30 @@ class NamingRules:
         word = _group(self.emotion_from, below)
         label = self.lexicon.lookup(word) if word else None
         return (label, "pattern") if label else (None, None)
+
+    def _sequence(self, below: Path) -> str | None:
+        if self.sequence_from == "none":
+            return None
+        if self.sequence_from == "folder":
+            return below.parent.as_posix() if below.parent.name else None
+        match = re.search(self.sequence_from, below.as_posix())
+        return "/".join(filter(None, match.groups())) or None if match else None
+
+
+def split_name(path: str) -> tuple[str, int] | None:
+    """Return the folder and name of a numbered picture without its number, and the number; None without a number.
+
+    Example:
+        >>> split_name("drawn/stills/visible/lab/p01/fear/0003.png")
+        ('drawn/stills/visible/lab/p01/fear/', 3)
+        >>> split_name("photo.png") is None
+        True
+    """
+    file = PurePath(path)
+    found = _NUMBERED.fullmatch(file.stem)
+    if found is None or len(found["number"]) > 18:
+        return None
+    return f"{file.parent.as_posix()}/{found['name']}", int(found["number"])
 
 
 def _several(below: Path, outer: str, inner: str) -> str:

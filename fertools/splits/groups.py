@@ -1,11 +1,13 @@
 """Group faces that may belong to one person, so that a split never separates them.
 
-A split that separates the faces of one person measures memory, not recognition. Five rules link two faces:
+A split that separates the faces of one person measures memory, not recognition. Six rules link two faces:
 
 - They have the same `subject_id`.
 - Their subjects are tracks of one video (`subject_origin = video`) that never occur in the same frame. A tracker that
   loses a face and finds it again starts a new track, so both tracks may be one person. Two faces in one frame are two
   people.
+- They are frames of one take: pictures with the same `sequence_id` in one dataset and modality. So a picture without a
+  subject has that of its sequence.
 - They come from the same source, if the caller asks for it.
 - One was generated from the other.
 - They show the same moment (`pair_id`), and neither is a drawn character. Each camera names its files by itself, so one
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,15 +31,29 @@ from fertools.core.errors import InputError
 from fertools.manifests.schema import ANIMATED
 from fertools.splits.protocol import GroupBy
 
-COLUMNS = ("face_id", "source_id", "frame_index", "subject_id", "subject_origin", "parent_id", "pair_id", "modality")
+COLUMNS = (
+    "face_id",
+    "source_id",
+    "frame_index",
+    "subject_id",
+    "subject_origin",
+    "parent_id",
+    "pair_id",
+    "dataset",
+    "modality",
+    "sequence_id",
+)
 """Columns of the manifest that `group_faces` needs."""
+_Sequence: TypeAlias = tuple[str | None, str, str]
+"""Dataset, modality and `sequence_id`, which together name a sequence."""
 
 
 def group_faces(faces: pa.Table, group_by: GroupBy = "subject") -> tuple[npt.NDArray[np.int64], list[str]]:
     """Return the group of every face and the name of every group.
 
     Args:
-        faces: rows of a manifest with COLUMNS, in any order. A generated face without a subject has its parent's.
+        faces: rows of a manifest with COLUMNS, in any order. A generated face without a subject has its parent's, and a
+            picture without one has that of its sequence.
         group_by: `source` also keeps all faces of a source together.
 
     Returns:
@@ -45,10 +61,10 @@ def group_faces(faces: pa.Table, group_by: GroupBy = "subject") -> tuple[npt.NDA
         in the order of their names, so the result does not depend on the order of rows.
 
     Raises:
-        InputError: a face and its parent have no subject.
+        InputError: a face has no subject, and neither its parent nor its sequence has one.
     """
     columns = {name: faces[name].to_pylist() for name in COLUMNS}
-    subjects = _effective_subjects(columns["face_id"], columns["subject_id"], columns["parent_id"])
+    subjects = _effective_subjects(columns)
     sets = _DisjointSets(subjects)
     for first, second in _links(columns, subjects, group_by):
         sets.join(first, second)
@@ -61,20 +77,30 @@ def group_faces(faces: pa.Table, group_by: GroupBy = "subject") -> tuple[npt.NDA
     return np.array([number[name_of[subject]] for subject in subjects], np.int64), names
 
 
-def _effective_subjects(face_ids: list[str], subject_ids: list[str | None], parent_ids: list[str | None]) -> list[str]:
-    known = dict(zip(face_ids, subject_ids, strict=True))
-    subjects = [
-        own if own is not None else known.get(parent) if parent is not None else None
-        for own, parent in zip(subject_ids, parent_ids, strict=True)
-    ]
+def _effective_subjects(columns: dict[str, list[Any]]) -> list[str]:
+    """Return the subject of each face: its own, else its parent's, else the first one of its sequence."""
+    faces, sequences = columns["face_id"], _sequences(columns)
+    known = dict(zip(faces, columns["subject_id"], strict=True))
+    of_sequence: dict[_Sequence, str] = {}
+    for sequence, subject in zip(sequences, columns["subject_id"], strict=True):
+        if sequence is not None and subject is not None:
+            of_sequence[sequence] = min(subject, of_sequence.get(sequence, subject))
+    subjects = []
+    for own, parent, sequence in zip(columns["subject_id"], columns["parent_id"], sequences, strict=True):
+        inherited = own if own is not None else known.get(parent)
+        subjects.append(inherited if inherited is not None or sequence is None else of_sequence.get(sequence))
     if missing := subjects.count(None):
         raise InputError(
-            f"{missing} of {len(subjects)} kept faces have no subject (the first is {face_ids[subjects.index(None)]}), "
+            f"{missing} of {len(subjects)} kept faces have no subject (the first is {faces[subjects.index(None)]}), "
             f"so a split could separate the faces of one person; give subjects with {argument('subject_from')} at "
-            "ingest, or import "
-            "a table with a subject_id column"
+            "ingest, or import a table with a subject_id column"
         )
     return [subject for subject in subjects if subject is not None]
+
+
+def _sequences(columns: dict[str, list[Any]]) -> list[_Sequence | None]:
+    rows = zip(columns["dataset"], columns["modality"], columns["sequence_id"], strict=True)
+    return [None if sequence is None else (dataset, modality, sequence) for dataset, modality, sequence in rows]
 
 
 def _links(columns: dict[str, list[Any]], subjects: list[str], group_by: GroupBy) -> Iterator[tuple[str, str]]:
@@ -82,6 +108,10 @@ def _links(columns: dict[str, list[Any]], subjects: list[str], group_by: GroupBy
     for parent, subject in zip(columns["parent_id"], subjects, strict=True):
         if parent in subject_of:
             yield subject, subject_of[parent]
+    first_of_sequence: dict[_Sequence, str] = {}
+    for sequence, subject in zip(_sequences(columns), subjects, strict=True):
+        if sequence is not None:
+            yield subject, first_of_sequence.setdefault(sequence, subject)
     frames: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     first_of_source: dict[str, str] = {}
     first_of_pair: dict[str, str] = {}

@@ -35,6 +35,8 @@ SECTION = "split"
 """Section of `fertools.toml` with the record of the split."""
 _MEMBERSHIP = ("face_id", "source_id", "subject_id", "subject_origin", "parent_id", "pair_id", "modality")
 """Columns that determine the groups; a change in one of them invalidates an existing split."""
+_SEQUENCE = ("dataset", "sequence_id")
+"""Further such columns of a manifest with sequences; splits of others were recorded without them."""
 _HOLDOUT_PARTS = ("train", "test")
 
 
@@ -125,7 +127,8 @@ def split(
     with changing(workspace, "a split") as faces:
         kept = nested.keep(faces, pc.equal(faces["status"], "kept"))
         _refuse_too_little(workspace, kept)
-        record = options.record() | {"faces": len(kept), "membership": store.fingerprint(kept, _MEMBERSHIP)}
+        membership = _MEMBERSHIP + (_SEQUENCE if kept["sequence_id"].null_count < len(kept) else ())
+        record = options.record() | {"faces": len(kept), "membership": store.fingerprint(kept, membership)}
         done = _done_already(workspace, kept, record, overwrite=overwrite)
         groups, names = group_faces(kept, options.group_by)
         counts, classes = count_classes(kept, groups, len(names))

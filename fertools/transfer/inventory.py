@@ -17,7 +17,8 @@ from fertools.core.notebook import HtmlFields
 from fertools.core.objects import ObjectStore
 from fertools.core.toml import parse_toml, table_in
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LABEL_COLUMNS, TableSchema
+from fertools.manifests.schema import FACES, LABEL_COLUMNS
+from fertools.manifests.table_schema import TableSchema
 from fertools.transfer.merge_base import State, part_of
 
 SETTINGS = "fertools.toml"

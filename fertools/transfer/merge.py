@@ -28,6 +28,8 @@ from fertools.ingestion.dataset_sources import SECTION as TERMS
 from fertools.ingestion.extract import flush_crops
 from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
+from fertools.ingestion.frame_selection import SECTION as SELECT
+from fertools.ingestion.frame_selection import join_rules, rebuild_selected
 from fertools.ingestion.ingest import IngestSummary, open_for_writing, summarise
 from fertools.ingestion.shards import SECTION, Shard, shard_folders
 from fertools.ingestion.source_options import SECTION as DESCRIBED
@@ -61,7 +63,8 @@ def merge(
     Raises:
         InputError: there is nothing to add, an ingest was interrupted or never ran, a share or a crop is missing, or
             another command is running in one of the workspaces.
-        ResumeRefused: the workspaces have different options or weights, or different content under one name.
+        ResumeRefused: the workspaces have different options, weights or selected frames, or different content under
+            one name.
         StorageError: the disk is full or cannot be written; everything committed is safe.
     """
     report = report or Silent()
@@ -78,6 +81,7 @@ def merge(
             raise InputError(f"nothing was ingested in {other.root}; give workspaces that {calls.INGEST} made")
     _refuse_unlike([other for other in (workspace, *joined) if "ingest" in other.settings()])
     described = join_source_options([workspace, *joined])
+    selected = join_rules([workspace, *joined])
     _refuse_incomplete(joined)
     open_for_writing(workspace)
     with ExitStack() as held:
@@ -93,6 +97,8 @@ def merge(
             if section in joined[0].settings():
                 workspace.save_settings(section, joined[0].settings()[section])
         workspace.save_settings(DESCRIBED, described)
+        if selected:
+            workspace.save_settings(SELECT, selected)
         if terms := {
             name: told for one in (workspace, *joined) for name, told in one.settings().get(TERMS, {}).items()
         }:
@@ -100,7 +106,7 @@ def merge(
         try:
             new = _carry_out(workspace, decided, report, copy=copy)
         finally:
-            store.rebuild(workspace, joined)
+            rebuild_selected(workspace, joined)
     return summarise(workspace, new)
 
 

@@ -111,4 +111,4 @@ def _read_state(path: Path) -> State:
     table = read_parquet(path, remedy=remedy)
     with reading(path, "is damaged", remedy):
         record = json.loads(table.schema.metadata[_RECORD])
-        return State(dict(record["settings"]), dict(record["parts"]), table.select(["face_id", *LABEL_COLUMNS]))
+        return State(dict(record["settings"]), dict(record["parts"]), _labels(FACES.completed(table)))

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "ingest": (fertools.IngestOptions, fertools.ingest),
     "identify": (fertools.IdentifyOptions, fertools.identify),
     "filter": (fertools.FilterOptions, fertools.filter_faces),
+    "select": (fertools.SelectOptions, fertools.select_frames),
     "merge": (fertools.merge,),
     "push": (fertools.push,),
     "pull": (fertools.pull,),
@@ -47,6 +48,7 @@ ARGUMENTS = {
     "sample": ["out"],
     "ingest": ["in"],
     "predict": ["in"],
+    "select": ["--frames", "all"],
     "merge": ["a"],
     "push": ["s3://bucket/name"],
     "pull": ["s3://bucket/name"],
@@ -66,7 +68,13 @@ OF_THE_TERMINAL = {
     *("settings", "templates", "calibration", "suggestions"),
 }
 """Options that no argument of the library has by the same name."""
-OWN = {"annotate": {"model"}, "annotate_agreement": {"overwrite"}, "annotate_export": {"out"}, "train": {"seed"}}
+OWN = {
+    "annotate": {"model"},
+    "annotate_agreement": {"overwrite"},
+    "annotate_export": {"out"},
+    "train": {"seed"},
+    "select": {"frames"},
+}
 """The same for one command: of a file that it writes itself, what is required, and a key of the recipe."""
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fertools.core.workspace import Workspace
-from fertools.manifests.schema import VERSION_KEY
+from fertools.manifests.table_schema import VERSION_KEY
 from tests.cli.conftest import Run, make_workspace
 from tests.transfer.stores import make_dataset
 

@@ -13,6 +13,13 @@ def _video(name: str, frame: int, subject: str, **columns: Any) -> Row:
     return face(name, "clip.mp4", frame, subject_id=subject, subject_origin="video", **columns)
 
 
+def _picture(name: str, **columns: Any) -> Row:
+    return face(name, f"{name}.png", sequence_id="t1", **columns)
+
+
+_UNKNOWN: Row = {"subject_id": None, "subject_origin": None}
+
+
 @pytest.mark.parametrize(
     ("rows", "leak"),
     [
@@ -37,6 +44,11 @@ def _video(name: str, frame: int, subject: str, **columns: Any) -> Row:
             "pair m is in fold 0 and fold 1",
             id="pair",
         ),
+        pytest.param(
+            [_picture("a", split="train", **_UNKNOWN), _picture("b", split="test", **_UNKNOWN)],
+            "sequence t1 of made (visible) is in split test and split train",
+            id="sequence without a subject",
+        ),
     ],
 )
 def test_a_leak_is_found(rows: list[Row], leak: str) -> None:
@@ -49,6 +61,14 @@ def test_a_leak_is_found(rows: list[Row], leak: str) -> None:
         pytest.param([face("a", fold=0), face("b", fold=None)], id="a face that takes no part"),
         pytest.param([face("a", fold=0), face("b", fold=1, subject_id="ben")], id="two people"),
         pytest.param([_video("a", 0, "t0", fold=0), _video("b", 0, "t1", fold=1)], id="two people in one frame"),
+        pytest.param(
+            [_picture("a", fold=0, **_UNKNOWN), _picture("b", fold=1, dataset="other", **_UNKNOWN)],
+            id="sequences of two datasets with one name",
+        ),
+        pytest.param(
+            [_picture("a", fold=0, **_UNKNOWN), _picture("b", fold=1, modality="thermal", **_UNKNOWN)],
+            id="sequences of two modalities with one name",
+        ),
         pytest.param(
             [face("a", fold=0, pair_id="m"), face("b", fold=1, subject_id="ben", pair_id="m", modality="animated")],
             id="a drawn character apart from who it plays",

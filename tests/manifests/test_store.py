@@ -20,7 +20,8 @@ from fertools.core.errors import InputError, SchemaError, StorageError
 from fertools.core.files import TEMPORARY_PREFIX, remove_unfinished
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.manifests.schema import FACES, LABEL_COLUMNS, SCHEMA_VERSION, SOURCES, VERSION_KEY, Column
+from fertools.manifests.schema import FACES, LABEL_COLUMNS, SOURCES
+from fertools.manifests.table_schema import SCHEMA_VERSION, VERSION_KEY, Column
 from tests.manifests.rows import build, face, faces_of, identify, source
 
 
@@ -133,6 +134,39 @@ def test_other_columns_of_the_same_version_are_named(tmp_path: Path) -> None:
         store.read_table(tmp_path / "turned.parquet", FACES)
 
 
+@pytest.mark.parametrize(
+    ("columns", "filters", "frames"),
+    [
+        (None, None, [0, 1]),
+        (["sequence_id"], None, [None, None]),
+        (["frame_index", "landmarks"], [("frame_index", "=", 1)], [1]),
+        (["frame_index", "sequence_id"], [("frame_index", "=", 1)], [1]),
+        (["frame_index", "landmarks"], [("sequence_id", "=", "S005")], []),
+        (["frame_index"], [("sequence_id", "=", "S005"), ("frame_index", "=", 0)], []),
+    ],
+)
+def test_a_table_without_an_added_column_has_null_in_it(
+    tmp_path: Path, columns: list[str] | None, filters: list[Any] | None, frames: list[int | None]
+) -> None:
+    path = tmp_path / "faces.parquet"
+    table = FACES.table([face("a", frame=0), face("b", frame=1)]).sort_by("frame_index")
+    pq.write_table(table.drop_columns(["sequence_id"]), path)
+    found = store.read_table(path, FACES, columns, filters)
+    assert found.column_names == (columns or list(FACES.names))
+    assert found["frame_index" if "frame_index" in found.column_names else "sequence_id"].to_pylist() == frames
+    if "sequence_id" in found.column_names:
+        assert found["sequence_id"].null_count == len(frames)
+
+
+def test_a_part_without_an_added_column_is_rebuilt(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    _part(workspace, "one", range(3))
+    for path in workspace.parts.glob("*.faces.parquet"):
+        pq.write_table(store.read_table(path, FACES).drop_columns(["sequence_id"]), path)
+    faces, _ = store.rebuild(workspace)
+    assert faces["sequence_id"].to_pylist() == [None] * 3
+
+
 @pytest.mark.parametrize("content", [b"", b"face_id,path\n", b"PAR1 and then not"])
 def test_what_is_not_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "faces.parquet").write_bytes(content)
@@ -190,6 +224,7 @@ LABEL_VALUES: dict[str, Any] = {
     "arousal_spread": 0.0,
     "intensity": 1.0,
     "pair_id": "m1",
+    "sequence_id": "S005/001",
     "fold": 2,
     "split": "train",
     "weight": 0.5,

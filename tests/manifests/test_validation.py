@@ -82,6 +82,20 @@ def _pair(first: str, second: str, **columns: Any) -> Break:
     return change
 
 
+def _sequence(**columns: Any) -> Break:
+    """Make a sequence of two pictures, one of them without a part of the split; `columns` change it."""
+
+    def change(faces: dict[str, Row], sources: dict[str, Row]) -> None:
+        faces["still"]["sequence_id"] = "t1"
+        picture: Row = {"pts_s": None, "shot_id": None, "track_id": None, "subject_id": "dora"}
+        faces["next"] = face("next", "two.png", sequence_id="t1", **(picture | columns))
+        status = faces["next"]["status"]
+        sources["two"] = source("two.png", kind="image", frames_decoded=1, faces_kept=0, faces_rejected=0)
+        sources["two"][f"faces_{status}"] = 1
+
+    return change
+
+
 _NAN = float("nan")
 BREAKS: list[tuple[str, str | None, Break]] = [
     ("source-known", "c", lambda faces, sources: sources.pop("other")),
@@ -146,6 +160,7 @@ BREAKS: list[tuple[str, str | None, Break]] = [
     ("prior-base", "a", _face("a", va_raters=2)),
     ("pair-subject", None, _pair("a", "b", modality="thermal", subject_id="dora")),
     ("pair-modality", None, _pair("a", "b")),
+    ("sequence-subject", None, _sequence()),
     ("split-leaks", None, _face("b", fold=1)),
     ("split-leaks", None, lambda faces, sources: faces["made"].update(fold=1, subject_id="d")),
     ("split-single", "c", _face("c", split="train")),
@@ -166,7 +181,7 @@ BREAKS: list[tuple[str, str | None, Break]] = [
 
 def _write(root: Path, faces: dict[str, Row], sources: dict[str, Row]) -> Workspace:
     good, _ = _good()
-    workspace = build(root, list(good.values()), [], crops=True)
+    workspace = build(root, list((faces | good).values()), [], crops=True)
     store.write_table(workspace.manifest, FACES, FACES.table(list(faces.values())))
     store.write_table(workspace.sources, SOURCES, SOURCES.table(list(sources.values())))
     return workspace
@@ -197,6 +212,32 @@ def test_a_good_manifest_breaks_nothing(tmp_path: Path) -> None:
 def test_a_good_pair_breaks_nothing(tmp_path: Path, pair: Break) -> None:
     faces, sources = _good()
     pair(faces, sources)
+    assert validate(_write(tmp_path, faces, sources)).violations == ()
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        _sequence(subject_id="cem"),
+        _sequence(subject_id=None, subject_origin=None),
+        _sequence(subject_id="v1", subject_origin="video"),
+        _sequence(dataset="other"),
+        _sequence(status="rejected", reason="blurred"),
+    ],
+    ids=["one person", "an unknown person", "nobody named the person", "another dataset", "a rejected face"],
+)
+def test_a_good_sequence_breaks_nothing(tmp_path: Path, sequence: Break) -> None:
+    faces, sources = _good()
+    sequence(faces, sources)
+    assert validate(_write(tmp_path, faces, sources)).violations == ()
+
+
+def test_two_people_in_one_picture_of_a_sequence_break_nothing(tmp_path: Path) -> None:
+    faces, sources = _good()
+    _sequence(subject_id="cem")(faces, sources)
+    beside = face("beside", "two.png", subject_id="dora")
+    faces["beside"] = faces["next"] | {name: beside[name] for name in ("face_id", "path", "subject_id")}
+    sources["two"]["faces_kept"] = 2
     assert validate(_write(tmp_path, faces, sources)).violations == ()
 
 

@@ -110,3 +110,22 @@ def test_codes_belong_to_patterns() -> None:
 
 def test_the_given_folder_is_nobody_by_the_rule_of_folders() -> None:
     assert NamingRules(LEXICON, subject_from="folder").read(Path("a.mp4"), "videos").subject is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "below", "sequence"),
+    [
+        ("none", "S005/001/S005_001_00000011.png", None),
+        ("folder", "S005/001/S005_001_00000011.png", "S005/001"),
+        ("folder", "photo.png", None),
+        (r"^(S\d+)/(\d+)/", "S005/001/S005_001_00000011.png", "S005/001"),
+        (r"^(S\d+)/(\d+)/", "extra/photo.png", None),
+    ],
+)
+def test_the_path_names_the_take_of_a_picture(rule: str, below: str, sequence: str | None) -> None:
+    assert NamingRules(LEXICON, sequence_from=rule).read(Path(below)).sequence == sequence
+
+
+def test_a_rule_for_takes_without_a_group_is_refused() -> None:
+    with pytest.raises(InputError, match="has no group"):
+        NamingRules(LEXICON, sequence_from="S005")

@@ -18,7 +18,8 @@ def _table(rows: Iterable[tuple[str, int, str | None, str]], **columns: list[str
     """Return a table of faces from (source, frame, subject, origin)."""
     source, frame, subject, origin = zip(*rows, strict=True)
     names = {"face_id": [f"f{number}" for number in range(len(source))], "parent_id": [None] * len(source)}
-    names |= {"pair_id": [None] * len(source), "modality": ["visible"] * len(source)}
+    names |= {name: [None] * len(source) for name in ("pair_id", "dataset", "sequence_id")}
+    names |= {"modality": ["visible"] * len(source)}
     cells = {"source_id": source, "frame_index": frame, "subject_id": subject, "subject_origin": origin}
     return pa.table({name: pa.array((names | cells | columns)[name]) for name in COLUMNS})
 
@@ -86,6 +87,35 @@ def test_a_generated_face_goes_with_its_parent() -> None:
     ]
     parents: list[str | None] = [None, "f0", "f0", None, None]
     assert _grouped(_table(rows, parent_id=parents)) == {frozenset({"f0", "f1", "f2", "f3"}), frozenset({"f4"})}
+
+
+_PICTURES: list[tuple[str, int, str | None, str]] = [
+    ("a", 0, "x", "folder"),
+    ("b", 0, "y", "folder"),
+    ("c", 0, "z", "folder"),
+    ("d", 0, None, "folder"),
+]
+_SEQUENCES: dict[str, list[str | None]] = {"dataset": ["m"] * 4, "sequence_id": ["t1", "t2", "t1", "t1"]}
+
+
+def test_frames_of_one_sequence_are_one_group_also_where_the_subject_is_unknown() -> None:
+    assert _grouped(_table(_PICTURES, **_SEQUENCES)) == {frozenset({"f0", "f2", "f3"}), frozenset({"f1"})}
+    _, names = group_faces(_table(_PICTURES, **_SEQUENCES))
+    assert names == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"dataset": ["m", "m", "n", "m"]}, {"modality": ["visible", "visible", "thermal", "visible"]}]
+)
+def test_a_name_is_another_sequence_in_another_dataset_or_modality(other: dict[str, list[str | None]]) -> None:
+    grouped = _grouped(_table(_PICTURES, **(_SEQUENCES | other)))
+    assert grouped == {frozenset({"f0", "f3"}), frozenset({"f1"}), frozenset({"f2"})}
+
+
+def test_a_sequence_without_any_subject_is_refused() -> None:
+    rows = [*_PICTURES[:3], ("d", 0, None, "folder")]
+    with pytest.raises(InputError, match=r"1 of 4 kept faces have no subject \(the first is f3\)"):
+        group_faces(_table(rows, dataset=["m"] * 4, sequence_id=["t1", "t2", "t1", "t9"]))
 
 
 def test_faces_without_a_subject_are_refused_with_their_number_and_the_first() -> None:

@@ -1,8 +1,8 @@
 """The table that every format is read into: text cells in named columns, and the place of each row in its file.
 
 Key columns identify the faces of a row: `face_id`; `source` and `frame_index`; `source` and `pts_s` (with `end_s` for
-a time span); or only `source`. The labels are `emotion`, `valence`, `arousal`, `intensity`, `subject_id` and `pair_id`.
-`rater` names who gave them. An empty cell is unknown.
+a time span); or only `source`. The labels are `emotion`, `valence`, `arousal`, `intensity`, `subject_id`, `pair_id` and
+`sequence_id`. `rater` names who gave them. An empty cell is unknown.
 """
 
 from __future__ import annotations

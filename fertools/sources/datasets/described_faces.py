@@ -63,7 +63,7 @@ class DescribedFace:
     def labels(self) -> SourceLabels:
         """The labels as any source has them."""
         return SourceLabels(
-            given=frozenset({"subject_id", "emotion"}),
+            given=frozenset({"subject_id", "emotion", "sequence_id"}),
             subject_id=self.subject,
             emotion=self.emotion,
             valence=self.valence,
@@ -71,6 +71,7 @@ class DescribedFace:
             intensity=self.intensity,
             split=self.split,
             pair_id=self.pair,
+            sequence_id=self.sequence,
             votes=self.soft_votes,
             box=self.box,
             reason=self.reason,

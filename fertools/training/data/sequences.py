@@ -1,14 +1,15 @@
 """Sequences: faces that are frames of one take, so that they can vote, and stay together where a probe is tested.
 
-Frames of a video are one sequence per track. So are stills of a drawn clip, whose names differ only in the number at
-their end. Other pictures with numbered names are no sequence: they may be photographs of different days, as in LFW.
+Frames of a video are one sequence per track. Pictures are one if the manifest has a `sequence_id` for them, or if they
+are stills of a drawn clip, whose names differ only in the number at their end. Other pictures with numbered names are
+no sequence: they may be photographs of different days, as in LFW.
 """
 
 from __future__ import annotations
 
 import functools
-import re
-from pathlib import Path, PurePath
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +17,7 @@ import pyarrow as pa
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.samples.counterparts import DrawnDataset, find_drawn, open_drawn
-
-_NUMBERED = re.compile(r"(?P<name>.*?)(?P<number>\d+)")
+from fertools.sources.naming import split_name
 
 
 def name_sequences(workspace: Workspace, faces: pa.Table) -> tuple[list[str | None], list[int | None]]:
@@ -31,27 +31,34 @@ def name_sequences(workspace: Workspace, faces: pa.Table) -> tuple[list[str | No
         None if time is None else f"{source} {track or 0}"
         for source, track, time in zip(*_columns(faces, "source_id", "track_id", "pts_s"), strict=True)
     ]
-    numbered = _numbered_stills(workspace, faces)
+    numbered = [
+        stated if stated[0] else drawn
+        for stated, drawn in zip(_stated(workspace, faces), _numbered_stills(workspace, faces), strict=True)
+    ]
     names = [track or found[0] for track, found in zip(tracks, numbered, strict=True)]
     frames = _columns(faces, "frame_index")[0]
     numbers = [frame if track else found[1] for track, frame, found in zip(tracks, frames, numbered, strict=True)]
     return names, [number if name else None for name, number in zip(names, numbers, strict=True)]
 
 
-def split_name(path: str) -> tuple[str, int] | None:
-    """Return the folder and name of a numbered picture without its number, and the number; None without a number.
+def _stated(workspace: Workspace, faces: pa.Table) -> list[tuple[str, int] | tuple[None, None]]:
+    """Return the sequence of each face by its `sequence_id`, and the number at the end of its file's name.
 
-    Example:
-        >>> split_name("drawn/stills/visible/lab/p01/fear/0003.png")
-        ('drawn/stills/visible/lab/p01/fear/', 3)
-        >>> split_name("photo.png") is None
-        True
+    A picture with several faces belongs to none, since it is unknown whose frames the faces are.
     """
-    file = PurePath(path)
-    found = _NUMBERED.fullmatch(file.stem)
-    if found is None or len(found["number"]) > 18:
-        return None
-    return f"{file.parent.as_posix()}/{found['name']}", int(found["number"])
+    nothing: tuple[None, None] = (None, None)
+    if "sequence_id" not in faces.column_names or faces["sequence_id"].null_count == len(faces):
+        return [nothing] * len(faces)
+    rows = store.read_sources(workspace, ("source_id", "path")).to_pylist() if workspace.sources.is_file() else []
+    numbers = {row["source_id"]: (split_name(row["path"]) or ("", 0))[1] for row in rows}
+    sources = _columns(faces, "source_id")[0]
+    alone = Counter(sources)
+    return [
+        nothing if name is None or alone[source] > 1 else (f"{dataset} {modality} {name}", numbers.get(source, 0))
+        for source, dataset, modality, name in zip(
+            sources, *_columns(faces, "dataset", "modality", "sequence_id"), strict=True
+        )
+    ]
 
 
 def _numbered_stills(workspace: Workspace, faces: pa.Table) -> list[tuple[str, int] | tuple[None, None]]:

@@ -31,6 +31,7 @@ _INHERITED = (
     "source_id",
     "dataset",
     "pair_id",
+    "sequence_id",
     "licence",
     "template",
     "status",

@@ -14,7 +14,8 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import SOURCES
 from fertools.samples.sample_options import SampleOptions
-from fertools.training.data.sequences import name_sequences, split_name
+from fertools.sources.naming import split_name
+from fertools.training.data.sequences import name_sequences
 from fertools.training.evaluation.predictions import read_predictions
 from fertools.training.jobs.train import train
 from tests.training.blobs import blob_rows, write_blobs
@@ -42,6 +43,24 @@ def write_sources(root: Path, paths: dict[str, str]) -> Workspace:
 def test_frames_of_a_track_are_a_sequence(tmp_path: Path) -> None:
     table = rows_of(("v", "s", 1, 0.0, 0), ("v", "s", 1, 0.04, 1), ("v", "s", 2, 0.04, 1), ("p", "s", None, None, 0))
     assert name_sequences(Workspace(tmp_path), table) == (["v 1", "v 1", "v 2", None], [0, 1, 1, None])
+
+
+def test_pictures_of_one_take_are_a_sequence_unless_they_show_several_faces(tmp_path: Path) -> None:
+    names = [b"a", b"b", b"c", b"d", b"d"]
+    paths = {name.decode(): f"ck/S1/01/S1_01_000{number}.png" for number, name in enumerate(names[:4])}
+    table = rows_of(*((hash_bytes(name), "S1", None, None, 0) for name in names))
+    columns = {
+        "dataset": ["ckplus"] * 5,
+        "modality": ["visible"] * 5,
+        "sequence_id": ["S1/01", "S1/01", None, *["S1/01"] * 2],
+    }
+    for column, values in columns.items():
+        table = table.append_column(column, pa.array(values, pa.string()))
+    take = "ckplus visible S1/01"
+    assert name_sequences(write_sources(tmp_path, paths), table) == (
+        [take, take, None, None, None],
+        [0, 1, None, None, None],
+    )
 
 
 @pytest.mark.parametrize("folder", ["lfw/Ann_Bee/Ann_Bee_", "ck/S1/01/S1_01_"])
