@@ -118,9 +118,15 @@ class DecisionLog:
                 content = json.loads(line)
             except ValueError:
                 continue
-            if not isinstance(content, dict):
-                raise InputError(f"{self.path} line {number} is no decision; restore the file from a copy")
-            found.append(Decision.of(content))
+            try:
+                # The page always sends both, and without them a replay would make new ones.
+                if not (isinstance(content, dict) and content.get("id") and content.get("at_ms")):
+                    raise InputError("a decision has an id and a time")
+                found.append(Decision.of(content))
+            except InputError as error:
+                raise InputError(
+                    f"{self.path} line {number} is no decision; restore the file from a copy, or delete the line"
+                ) from error
         return found
 
     def current(self) -> list[Decision]:

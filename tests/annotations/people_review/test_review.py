@@ -160,6 +160,15 @@ def test_a_person_merges_splits_and_undoes(browser: Browser, address: str, works
     assert kinds == ["same", "different", "same"]
     found = identify(workspace, network=GreyEmbedder())
     assert found.people == len({*map(frozenset, subjects(workspace).values())}) == 2
+    # Opened again, the page knows what was decided, and the newest decision is the first to be undone.
+    page.reload()
+    expect(first.locator(".note")).to_have_text("Decided: same person")
+    page.locator("#show-people").click()
+    expect(cards.nth(0).locator(".note")).to_have_text("Decided: 1 of 2 tracks are somebody else")
+    expect(cards.nth(2).locator(".note")).to_have_text("Decided: one person with others")
+    page.get_by_role("button", name="Undo the last decision").click()
+    expect(cards.nth(2).locator(".note")).to_have_text("2 tracks")
+    assert [one.kind for one in DecisionLog(workspace.decisions).current()] == ["same", "different"]
 
 
 def test_the_page_is_readable_in_the_dark(browser: Browser, address: str) -> None:

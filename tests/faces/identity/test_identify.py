@@ -152,9 +152,11 @@ def test_a_torn_line_of_the_log_is_passed_over_and_a_wrong_one_is_named(tmp_path
         stream.write(b'{"id": "half')
     log.append(Decision.of({"kind": "different", "faces": faces[:1], "others": faces[1:]}))
     assert [one.kind for one in log.current()] == ["same", "different"]
-    log.path.write_text("[]\n")
-    with pytest.raises(InputError, match="line 1 is no decision"):
-        log.all()
+    whole = log.path.read_bytes().splitlines()[0]
+    for wrong in (b"[]", b"{}", b'{"kind": "merge", "id": "12345678", "at_ms": 1}', whole.replace(b'"id"', b'"name"')):
+        log.path.write_bytes(whole + b"\n" + wrong + b"\n")
+        with pytest.raises(InputError, match="jsonl line 2 is no decision; restore"):
+            log.all()
 
 
 @pytest.mark.parametrize(

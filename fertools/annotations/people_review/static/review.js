@@ -1,8 +1,10 @@
 // The review page: pairs to decide, people to merge or split. Every decision is sent at once; an undo is one, too.
 
 const byId = (id) => document.getElementById(id);
-const made = []; // decisions of this page that can be undone, with what they changed on it
+const made = []; // decisions that can be undone, the oldest first, with what they changed on the page
+const earlier = []; // decisions that were made before the page was opened
 const shown = { pairs: 0, people: 0 };
+const MERGED = "Decided: one person with others";
 const merging = new Map(); // faces of the people that are selected for a merge, by subject
 
 // Not crypto.randomUUID: browsers have it only on pages of this machine, or with a certificate.
@@ -36,11 +38,30 @@ function picture(face, text) {
   return element("img", { src: `/face/${face}`, alt: text, loading: "lazy", width: 96, height: 96 });
 }
 
+// Keep a decision for undo. One that was made before the page was opened can mark several cards.
+function remember(id, restore) {
+  const known = made.find((one) => one.id === id);
+  if (known) known.restores.push(restore);
+  else made.push({ id, restores: [restore] });
+  const place = ({ id }) => earlier.findIndex((one) => one.id === id);
+  const order = (one) => (place(one) < 0 ? earlier.length : place(one));
+  made.sort((one, two) => order(one) - order(two));
+  byId("undo").disabled = false;
+}
+
+// Return the newest earlier decision that fits, though `fertools identify` has not applied it yet.
+function findEarlier(kind, fits) {
+  return earlier.findLast((one) => one.kind === kind && fits(new Set(one.faces), new Set(one.others)));
+}
+
+const covers = (set, faces) => faces.every((face) => set.has(face));
+const equals = (set, faces) => set.size === faces.length && covers(set, faces);
+const count = (tracks) => (tracks === 1 ? "1 track" : `${tracks} tracks`);
+
 async function decide(content, restore) {
   try {
     const { id } = await ask("/api/decide", { ...content, id: newId() });
-    made.push({ id, restore });
-    byId("undo").disabled = false;
+    remember(id, restore);
     say("Saved. Run fertools identify again to apply it.");
     return true;
   } catch (error) {
@@ -58,7 +79,7 @@ async function undo() {
     return;
   }
   made.pop();
-  last.restore();
+  last.restores.forEach((restore) => restore());
   byId("undo").disabled = !made.length;
   say("The decision was undone.");
 }
@@ -78,21 +99,20 @@ function pairCard(pair) {
     ),
   );
   const note = element("p", { className: "note", textContent: `Similarity ${pair.similarity.toFixed(3)}` });
-  const buttons = [
-    ["same", "Same person"],
-    ["different", "Two people"],
-  ].map(([kind, text]) =>
+  const open = note.textContent;
+  const set = (disabled, words) => {
+    card.classList.toggle("decided", disabled);
+    buttons.forEach((one) => (one.disabled = disabled));
+    note.textContent = words;
+  };
+  const reopen = () => set(false, open);
+  const answers = { same: "Same person", different: "Two people" };
+  const buttons = Object.entries(answers).map(([kind, text]) =>
     element("button", {
       type: "button",
       textContent: text,
       onclick: async () => {
-        const set = (disabled, words) => {
-          card.classList.toggle("decided", disabled);
-          buttons.forEach((one) => (one.disabled = disabled));
-          note.textContent = words;
-        };
-        const before = note.textContent;
-        if (await decide({ kind, faces: first.faces, others: second.faces }, () => set(false, before)))
+        if (await decide({ kind, faces: first.faces, others: second.faces }, reopen))
           set(true, `Decided: ${text.toLowerCase()}`);
       },
     }),
@@ -104,13 +124,19 @@ function pairCard(pair) {
     note,
     element("div", { className: "buttons" }, ...buttons),
   );
+  for (const [kind, text] of Object.entries(answers)) {
+    const known = findEarlier(kind, (faces, others) => equals(faces, first.faces) && equals(others, second.faces));
+    if (!known) continue;
+    set(true, `Decided: ${text.toLowerCase()}`);
+    remember(known.id, reopen);
+  }
   return card;
 }
 
 function personCard(person) {
   const selected = new Set();
   const split = element("button", { type: "button", textContent: "Split the selected pictures", disabled: true });
-  const note = element("p", { className: "note", textContent: `${person.tracks.length} tracks` });
+  const note = element("p", { className: "note", textContent: count(person.tracks.length) });
   const faces = person.tracks.map((track, n) => {
     const words = `${person.subject}, track ${n + 1}${track.unsure ? ", unsure" : ""}`;
     const one = element("button", { type: "button", title: words }, picture(track.face, words));
@@ -133,13 +159,13 @@ function personCard(person) {
   };
   const done = (words) => {
     card.classList.toggle("decided", Boolean(words));
-    note.textContent = words || `${person.tracks.length} tracks`;
+    note.textContent = words || count(person.tracks.length);
     box.checked = false;
   };
+  const apart = (some) => `Decided: ${some} of ${whole.length} tracks are somebody else`;
   split.onclick = async () => {
     const others = whole.filter((face) => !selected.has(face));
-    if (await decide({ kind: "different", faces: [...selected], others }, () => done("")))
-      done(`Decided: ${selected.size} of ${whole.length} tracks are somebody else`);
+    if (await decide({ kind: "different", faces: [...selected], others }, () => done(""))) done(apart(selected.size));
   };
   const card = element(
     "article",
@@ -154,6 +180,16 @@ function personCard(person) {
     element("div", { className: "faces" }, ...faces),
     element("div", { className: "buttons" }, split),
   );
+  const known =
+    findEarlier("different", (faces, others) => equals(new Set([...faces, ...others]), whole)) ||
+    findEarlier("same", (faces, others) => {
+      const all = new Set([...faces, ...others]);
+      return all.size > whole.length && covers(all, whole);
+    });
+  if (known) {
+    done(known.kind === "same" ? MERGED : apart(known.faces.length));
+    remember(known.id, () => done(""));
+  }
   return card;
 }
 
@@ -162,7 +198,7 @@ async function merge() {
   const [first, ...others] = people.map((one) => one.faces);
   const restore = () => people.forEach((one) => one.done(""));
   if (await decide({ kind: "same", faces: first, others: others.flat() }, restore)) {
-    people.forEach((one) => one.done("Decided: one person with the others that were selected"));
+    people.forEach((one) => one.done(MERGED));
     merging.clear();
     byId("merge").disabled = true;
   }
@@ -184,6 +220,7 @@ function show(kind) {
 }
 
 const settings = await ask("/api/settings");
+earlier.push(...settings.decisions);
 byId("workspace").textContent = `of ${settings.workspace}`;
 byId("count-pairs").textContent = `(${settings.pairs})`;
 byId("count-people").textContent = `(${settings.people})`;
