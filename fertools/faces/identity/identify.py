@@ -28,7 +28,7 @@ from fertools.faces.identity.links import Groups
 from fertools.faces.identity.people import Doubts, find_doubts, name_people
 from fertools.faces.identity.registry import load_embedder
 from fertools.faces.identity.similarity_threshold import Threshold, calibrate
-from fertools.faces.identity.track_parts import find_cut
+from fertools.faces.identity.track_parts import find_cuts
 from fertools.faces.identity.tracks import COLUMNS, Tracks, find_tracks
 from fertools.manifests import store
 from fertools.manifests.change import changing, differs
@@ -182,17 +182,21 @@ def _known(tracks: Tracks, log: DecisionLog) -> tuple[Groups, set[int], tuple[st
 
 
 def _split_tracks(workspace: Workspace, found: _Embedded, threshold: Threshold) -> tuple[_Embedded, tuple[str, ...]]:
-    """Return the tracks with those split that show two people, and where they were split."""
+    """Return the tracks with those split that show several people, and where they were split."""
     tracks = found.tracks
     named = {track for track, _, _ in evidence.links_of_names(tracks).names}
-    chosen, faces, cuts = list(tracks.chosen), list(found.faces), {}
+    chosen, faces = list(tracks.chosen), list(found.faces)
+    cuts: list[tuple[int, int, NDArray[np.int64]]] = []
     for track, (rows, vectors) in enumerate(zip(tracks.chosen, found.faces, strict=True)):
-        cut = None if track in named else find_cut(vectors, threshold.stranger)
-        if cut is not None:
-            cuts[track] = (len(chosen), rows[cut - 1 : cut + 1])
-            chosen.append(rows[cut:])
-            faces.append(vectors[cut:])
-            chosen[track], faces[track] = rows[:cut], vectors[:cut]
+        ends = [] if track in named else find_cuts(vectors, threshold.stranger)
+        parts = list(zip(np.split(rows, ends), np.split(vectors, ends), strict=True))
+        chosen[track], faces[track] = parts[0]
+        before = track
+        for cut, (part, own) in zip(ends, parts[1:], strict=True):
+            cuts.append((before, len(chosen), rows[cut - 1 : cut + 1]))
+            before = len(chosen)
+            chosen.append(part)
+            faces.append(own)
     if not cuts:
         return found, ()
     columns = tracks.faces.select(["source_id", "track_id", "frame_index"])
@@ -201,7 +205,7 @@ def _split_tracks(workspace: Workspace, found: _Embedded, threshold: Threshold) 
     paths = dict(
         zip(*(store.read_sources(workspace, [name])[name].to_pylist() for name in ("source_id", "path")), strict=True)
     )
-    for track, (other, beside) in cuts.items():
+    for track, other, beside in cuts:
         # The change is between two compared faces; the frame in the middle is as good as any.
         at = int(frames[beside].sum()) // 2 + 1
         track_of[(track_of == track) & (frames >= at)] = other

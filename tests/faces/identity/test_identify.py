@@ -14,7 +14,7 @@ from fertools.faces.identity.decisions import Decision, DecisionLog
 from fertools.faces.identity.embedder import Floats, Pictures
 from fertools.faces.identity.identify import identify
 from fertools.faces.identity.identity_options import IdentifyOptions, IdentifySummary
-from fertools.faces.identity.track_parts import find_cut
+from fertools.faces.identity.track_parts import find_cuts
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from tests.faces.identity.made_people import GreyEmbedder, MadeTrack, face_id, made_workspace, subjects, write_tracks
@@ -114,12 +114,29 @@ def test_a_track_of_two_people_is_split_and_said(tmp_path: Path) -> None:
     assert rows[face_id("a", 0, 39)] == rows[face_id("b", 0, 0)] != rows[face_id("a", 0, 0)]
 
 
+def test_a_person_who_comes_back_in_one_track_is_one_person(tmp_path: Path) -> None:
+    people = (1,) * 30 + (2,) * 30 + (1,) * 30
+    workspace = made_workspace(tmp_path, [MadeTrack("a", 0, people), MadeTrack("b", 0, (2,) * 8)])
+    found = _run(workspace)
+    assert (found.people, len(found.split_tracks)) == (2, 2)
+    rows = {row["face_id"]: row["subject_id"] for row in store.read_faces(workspace).to_pylist()}
+    assert rows[face_id("a", 0, 0)] == rows[face_id("a", 0, 89)] != rows[face_id("a", 0, 45)]
+    assert rows[face_id("a", 0, 45)] == rows[face_id("b", 0, 0)]
+
+
+def test_cuts_are_found_between_any_number_of_people() -> None:
+    people = np.eye(4, dtype=np.float32)
+    for lengths in ((3, 2), (2, 5, 2), (4, 2, 3, 2), (2, 2, 2, 2, 2)):
+        vectors = np.concatenate([np.repeat(people[[place % 3]], length, 0) for place, length in enumerate(lengths)])
+        assert find_cuts(vectors, 0.5) == np.cumsum(lengths)[:-1].tolist()
+
+
 def test_a_changing_face_is_no_second_person() -> None:
     rng = np.random.default_rng(0)
     base = np.ones(16) + 0.2 * rng.normal(size=(12, 16))
     vectors = np.asarray(base / np.linalg.norm(base, axis=1, keepdims=True), np.float32)
-    assert find_cut(vectors, 0.5) is None
-    assert find_cut(vectors[:3], 0.99) is None
+    assert find_cuts(vectors, 0.5) == []
+    assert find_cuts(vectors[:3], 0.99) == []
 
 
 def test_decisions_are_replayed_and_an_undo_takes_them_back(tmp_path: Path) -> None:
