@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,8 +53,8 @@ class MemoryTree:
     def of(cls, mini: MiniTree) -> MemoryTree:
         return cls(mini, mini.title, mini.names)
 
-    def read(self, name: str) -> bytes:
-        return self.mini.read_bytes(name.split("/", 1)[1])
+    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        return ((name, self.mini.read_bytes(name.split("/", 1)[1])) for name in names)
 
 
 def write_tree(folder: Path, mini: MiniTree) -> Path:
