@@ -449,7 +449,11 @@ TREES: dict[tuple[str, str], MiniTree] = {
                 "intensity": 1.0,
                 "votes": {"disgust": 2.0, "anger": 1.0},
             },
-            "VideoFlash/1002_DFA_SAD_XX.flv": {"emotion": None, "intensity": None},
+            "VideoFlash/1002_DFA_SAD_XX.flv": {
+                "emotion": None,
+                "intensity": None,
+                "reason": "the votes are tied between anger and disgust",
+            },
         },
     ),
     ("crema-d", "acted"): MiniTree(
