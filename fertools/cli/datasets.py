@@ -48,7 +48,7 @@ def show(name: str, folder: Path) -> int:
 
 
 @command.command("new")
-@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER")
+@click.argument("source", type=click.Path(path_type=Path), metavar="FOLDER")
 @click.argument("name")
 @workspace_option
 @click.option("--files", default=None, help="Template of the paths, such as {subject}/{emotion}/{name}.")
@@ -73,12 +73,11 @@ def new(
     from fertools.ingestion.dataset_preview import preview_reading
     from fertools.ingestion.new_dataset import draft_dataset, save_descriptor
     from fertools.sources.datasets.drafting import Draft, guess_template
-    from fertools.sources.datasets.tree import FolderTree
-    from fertools.sources.discovery import list_files
+    from fertools.sources.datasets.tree import open_tree
 
     workspace = open_workspace(folder)
     asks = not yes and sys.stdin.isatty()
-    tree = FolderTree.of(source, list_files(source, home=workspace.root))
+    tree = open_tree(source, home=workspace.root)
     if files is None:
         files = guess_template(tree, load_lexicon(workspace.root))
         if asks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fertools.core.arguments import argument
@@ -64,10 +64,10 @@ def preview_dataset(
     *,
     rows: int = 10,
 ) -> DatasetPreview:
-    """Return what `ingest` would read from the folders of a dataset by its descriptor, without writing anything.
+    """Return what `ingest` would read from a dataset by its descriptor, without writing anything.
 
     Args:
-        inputs: folders of the dataset.
+        inputs: folders and archives of the dataset.
         workspace: workspace whose own descriptors take precedence.
         options: options of the ingest; `dataset` or `descriptor` names the descriptor.
         rows: number of first rows.
@@ -82,7 +82,9 @@ def preview_dataset(
         known = ", ".join(descriptor_names(workspace.root))
         raise InputError(f"{argument('dataset')} names no descriptor, which a dry run needs; known are {known}")
     reading = dataset.joined
-    return preview_reading(reading, rows)
+    # An archive can have any number of members that are refused; their number is in `left_out`.
+    remarks = (*reading.remarks, *dataset.discovery.remarks[:rows])
+    return preview_reading(replace(reading, remarks=remarks), rows)
 
 
 def preview_reading(reading: DatasetReading, rows: int = 10) -> DatasetPreview:

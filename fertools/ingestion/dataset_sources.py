@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -27,8 +27,8 @@ from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.datasets.reading import DatasetFile, DatasetReading, read_dataset
 from fertools.sources.datasets.recognition import choose_layout
 from fertools.sources.datasets.registry import PARTS, descriptor_names, find_near, load_descriptor
-from fertools.sources.datasets.tree import FolderTree
-from fertools.sources.discovery import Discovery, SourceFile, list_files
+from fertools.sources.datasets.tree import open_tree
+from fertools.sources.discovery import REFUSED, Discovery, SourceFile
 
 SECTION = "datasets"
 """Section of `fertools.toml` that records the terms of each dataset."""
@@ -40,7 +40,7 @@ class DatasetSources:
 
     Attributes:
         descriptor: the dataset.
-        folders: what each given folder contains.
+        folders: what each given folder or archive contains.
         discovery: the files as sources, and the number of the others.
         described: what the dataset says about each file, by its path.
     """
@@ -118,7 +118,7 @@ def find_dataset(
 
     Args:
         workspace: workspace of the ingest.
-        inputs: the given folders.
+        inputs: the given folders and archives.
         options: options of the ingest.
         beside: folders that are not entered.
 
@@ -137,11 +137,11 @@ def open_dataset(
     options: IngestOptions,
     beside: Sequence[Path] = (),
 ) -> DatasetSources:
-    """Return the files of some folders of a dataset with their labels; nothing is written.
+    """Return the files of some folders or archives of a dataset with their labels; nothing is written.
 
     Args:
         workspace: workspace of the ingest.
-        inputs: folders of the dataset.
+        inputs: folders and archives of the dataset.
         descriptor: the dataset.
         layout: name of the layout; empty for the first that fits.
         options: options of the ingest.
@@ -154,40 +154,46 @@ def open_dataset(
     _refuse_options(options, descriptor)
     frames = FrameRule.parse(options.frames, argument("frames")) if options.frames else None
     lexicon = load_lexicon(workspace.root)
-    described: dict[Path, DatasetFile] = {}
-    found: list[SourceFile] = []
+    found: dict[Path, tuple[tuple[Path, int], DatasetFile]] = {}
     passed_over: Counter[str] = Counter()
+    remarks: list[str] = []
     folders: list[DatasetReading] = []
-    for folder in inputs:
-        if not folder.is_dir():
-            raise InputError(f"{folder} is not a folder; give the folder of {descriptor.title}")
-        tree = FolderTree.of(folder, list_files(folder, home=workspace.root, beside=beside))
+    for place in inputs:
+        tree = open_tree(place, home=workspace.root, beside=beside)
         chosen = choose_layout(tree, descriptor, layout or (folders[0].layout.name if folders else ""))
         reading = read_dataset(tree, descriptor, chosen, lexicon, frames)
+        if tree.refused:
+            reading = replace(reading, left_out={**reading.left_out, REFUSED: tree.refused})
         folders.append(reading)
         passed_over.update(reading.left_out)
+        remarks += tree.remarks
         for file in reading.files:
-            path = tree.path_of(file.name) if file.pixels is None else _place(workspace, descriptor, file)
-            kind = "image" if file.pixels is not None else kind_of(path)
-            if isinstance(kind, PassedOver):
-                passed_over[kind.why] += 1
-            elif path not in described:
-                described[path] = file
-                below = PurePosixPath(file.name.split("/", 1)[1])
-                found.append(
-                    SourceFile(
-                        path,
-                        Path(below),
-                        kind,
-                        folder.absolute().name,
-                        tuple(face.labels for face in file.all_labels),
-                        file.labels.modality,
-                        file.frames,
-                        one_face=chosen.face == "largest",
-                    )
-                )
-    found.sort(key=lambda file: file.path)
-    discovery = Discovery(tuple(found), dict(passed_over))
+            own = None if file.pixels is None else _place(workspace, descriptor, file)
+            order = tree.place_of(file.name) if own is None else (own, 0)
+            found.setdefault(own or tree.path_of(file.name), (order, file))
+    sources: list[SourceFile] = []
+    # The members of a compressed archive are read in its own order, because any other is slow.
+    for path, (_, file) in sorted(found.items(), key=lambda item: item[1][0]):
+        kind = "image" if file.pixels is not None else kind_of(path)
+        if isinstance(kind, PassedOver):
+            passed_over[kind.why] += 1
+            del found[path]
+            continue
+        folder_name, _, below = file.name.partition("/")
+        sources.append(
+            SourceFile(
+                path,
+                Path(below),
+                kind,
+                folder_name,
+                tuple(face.labels for face in file.all_labels),
+                file.labels.modality,
+                file.frames,
+                one_face=folders[0].layout.face == "largest",
+            )
+        )
+    described = {path: file for path, (_, file) in sorted(found.items())}
+    discovery = Discovery(tuple(sources), dict(passed_over), remarks=tuple(remarks))
     return DatasetSources(descriptor, tuple(folders), discovery, described)
 
 

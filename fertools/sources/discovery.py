@@ -112,11 +112,8 @@ class _Gathered:
                 continue
             self.add(path, below, given, labels.get(member.name, ()))
             self.order[path] = (archive, number)
-        for refused in contents.refused:
-            self.passed_over[archive / f"refused {len(self.remarks)}"] = REFUSED
-            self.remarks.append(f"refused: a member of {archive} {refused.why}: {refused.name}")
-        if contents.damage:
-            self.remarks.append(f"damaged: {archive}: {contents.damage}")
+        self.passed_over.update((archive / f"refused {number}", REFUSED) for number in range(len(contents.refused)))
+        self.remarks += contents.remarks(archive)
         return found
 
     def _labels_in(self, archive: Archive, contents: Contents) -> dict[str, tuple[SourceLabels, ...]]:

@@ -89,6 +89,15 @@ class Contents:
     refused: tuple[Refused, ...] = ()
     damage: str | None = None
 
+    def remarks(self, archive: Path) -> list[str]:
+        """Return what is wrong with an archive: each member that is not read, and its damage, in one line each.
+
+        Args:
+            archive: path of the archive.
+        """
+        lines = [f"refused: a member of {archive} {refused.why}: {refused.name}" for refused in self.refused]
+        return [*lines, f"damaged: {archive}: {self.damage}"] if self.damage else lines
+
 
 class Archive(Protocol):
     """An opened archive. One thread uses it at a time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fertools.core.errors import InputError
@@ -154,6 +154,10 @@ class Labeller:
         text = fill(template, values)
         if not text or text in self.layout.missing.get("emotion", ()):
             return None, None
+        if self.layout.tie and self.layout.tie in text:
+            codes = self.layout.codes.get("emotion", {})
+            words = [codes.get(part, part) for part in text.split(self.layout.tie)]
+            return None, _tie([self.lexicon.lookup(word) or word for word in words])
         code = self.raw("emotion", values, template)
         if code is None:
             return None, f"the dataset's label '{text}' is no emotion"
@@ -227,11 +231,15 @@ def _winner(votes: Mapping[str, float], lexicon: Lexicon) -> tuple[str | None, s
     if not votes:
         return None, None
     most = max(votes.values())
-    first = sorted(label for label, count in votes.items() if count == most)
+    first = [label for label, count in votes.items() if count == most]
     if len(first) > 1:
-        return None, f"the votes are tied between {' and '.join(first)}"
+        return None, _tie(first)
     label = lexicon.lookup(first[0])
     return label, None if label else f"most votes are for '{first[0]}', which is no emotion"
+
+
+def _tie(labels: Sequence[str]) -> str:
+    return f"the votes are tied between {' and '.join(sorted(labels))}"
 
 
 def _float(text: str) -> float | None:

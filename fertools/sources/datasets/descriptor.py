@@ -161,6 +161,7 @@ class Layout:
         missing: values by field that stand for an unknown one.
         scale: divisors by field.
         votes: templates of the number of votes, by label.
+        tie: sign between the labels of an emotion that are tied; empty if the dataset writes no ties.
         box: templates of the four numbers of a face's box.
         box_order: one of BOXES.
         key: template of the key that joins a file to rows of tables.
@@ -188,6 +189,7 @@ class Layout:
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scale: Mapping[str, float] = field(default_factory=dict)
     votes: Mapping[str, str] = field(default_factory=dict)
+    tie: str = ""
     box: tuple[str, ...] = ()
     box_order: str = "xyxy"
     key: str = ""

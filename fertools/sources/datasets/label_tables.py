@@ -50,18 +50,16 @@ def read_rows(tree: Tree, table: Table) -> Iterator[Row]:
     Raises:
         InputError: no file is such a table, or one cannot be read; the message names the line.
     """
-    none = True
-    for name in tree.names:
-        if (match := table.file.fullmatch(name)) is None:
-            continue
-        none = False
+    found = {name: match for name in tree.names if (match := table.file.fullmatch(name))}
+    for name, content in tree.read(tuple(found)):
+        match = found[name]
         shared = {key: value for key, value in match.groupdict().items() if value is not None}
         shared["stem"] = PurePosixPath(name).stem
-        for row in _READERS[table.form](name, tree.read(name), table):
+        for row in _READERS[table.form](name, content, table):
             row = {**shared, **row}
             if all(row.get(key) == value for key, value in table.where.items()):
                 yield row
-    if none and not table.optional:
+    if not found and not table.optional:
         raise InputError(f"{tree.title} has no label table {_shown(table)}; put it there")
 
 

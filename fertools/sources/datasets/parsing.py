@@ -30,8 +30,8 @@ from fertools.sources.datasets.filling import names_in
 from fertools.sources.datasets.frame_rules import FrameRule
 
 _LAYOUT_KEYS = (
-    *("name", "title", "marks", "without", "files", "tree", "fields", "codes", "missing", "scale", "votes", "box"),
-    *("box_order", "key", "tables", "frames", "also", "pictures", "face", "one_of", "same", "hash_subject"),
+    *("name", "title", "marks", "without", "files", "tree", "fields", "codes", "missing", "scale", "votes", "tie"),
+    *("box", "box_order", "key", "tables", "frames", "also", "pictures", "face", "one_of", "same", "hash_subject"),
     *("needs_label", "expected", "verified", "source"),
 )
 _BUILT_IN = frozenset({"path", "given", "row", "name", "stem"})
@@ -103,6 +103,7 @@ def _layout(table: Mapping[str, Any], codes: Mapping[str, Mapping[str, str]], fi
         missing={key: _strings(value, f"missing.{key} in {where}") for key, value in _in(table, "missing", where)},
         scale={key: _number(value, f"scale.{key} in {where}") for key, value in _in(table, "scale", where, NUMBERS)},
         votes=_texts(table, "votes", where),
+        tie=_text(table, "tie", where),
         box=_strings(table.get("box", []), f"box in {where}"),
         box_order=_choice(table, "box_order", BOXES, "xyxy", where),
         key=_text(table, "key", where),

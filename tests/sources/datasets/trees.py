@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,8 +53,8 @@ class MemoryTree:
     def of(cls, mini: MiniTree) -> MemoryTree:
         return cls(mini, mini.title, mini.names)
 
-    def read(self, name: str) -> bytes:
-        return self.mini.read_bytes(name.split("/", 1)[1])
+    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        return ((name, self.mini.read_bytes(name.split("/", 1)[1])) for name in names)
 
 
 def write_tree(folder: Path, mini: MiniTree) -> Path:
@@ -449,7 +449,11 @@ TREES: dict[tuple[str, str], MiniTree] = {
                 "intensity": 1.0,
                 "votes": {"disgust": 2.0, "anger": 1.0},
             },
-            "VideoFlash/1002_DFA_SAD_XX.flv": {"emotion": None, "intensity": None},
+            "VideoFlash/1002_DFA_SAD_XX.flv": {
+                "emotion": None,
+                "intensity": None,
+                "reason": "the votes are tied between anger and disgust",
+            },
         },
     ),
     ("crema-d", "acted"): MiniTree(
