@@ -50,7 +50,7 @@ def command(folder: Path, people: int, quick: bool, preset: str | None) -> int:
     for system in SYSTEMS:
         click.echo(f"\n{system.title}")
         if system.workspace not in prepared:
-            for arguments in prepare(system.workspace, max(2, people // 2)):
+            for arguments in prepare(system.workspace, max(4, people // 2)):
                 _run(folder, *arguments)
             prepared.add(system.workspace)
         for arguments in system.train(length, preset):
