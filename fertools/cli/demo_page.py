@@ -13,7 +13,7 @@ PAGE = "index.html"
 _SHEETS = {
     "": "People in short clips, for StarGAN",
     "pairs": "Visible and thermal faces, for ET-CycleGAN and unpaired recognition",
-    "characters": "People and animated characters, for HA-GAN",
+    "characters": "People and an animated character, for HA-GAN",
     "looks": "A laboratory and the web, for CycleAT",
 }
 """What the dataset of each workspace shows."""
@@ -42,7 +42,7 @@ def _body(folder: Path, length: Length, preset: str | None, minutes: str) -> Ite
     yield "<h1>What fertools demo made</h1>"
     yield (
         '<p class="lead">Five systems, each trained in minutes on people who were drawn and do not exist. '
-        f"All of it took {minutes}.</p>"
+        f"The last call of the demo took {minutes}.</p>"
     )
     yield (
         '<p class="warn">The networks are small and their training is short. The pictures show what each system does. '

@@ -134,7 +134,7 @@ def _pairs(people: int) -> Iterator[Command]:
 
 def _characters(people: int) -> Iterator[Command]:
     drawn = "characters/drawn"
-    size = ("--people", str(people), "--frames", "2", "--characters", "2", "--pictures", "10", "--size-px", "128")
+    size = ("--people", str(people), "--frames", "2", "--characters", "1", "--pictures", "10", "--size-px", "128")
     yield ("sample", drawn, "--kind", "characters", *size)
     points = ("--landmarks", f"{drawn}/truth.csv", *_CROPS)
     human = ("--modality", "visible", "--dataset", "people")
