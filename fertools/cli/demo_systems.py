@@ -134,8 +134,8 @@ def _pairs(people: int) -> Iterator[Command]:
 
 def _characters(people: int) -> Iterator[Command]:
     drawn = "characters/drawn"
-    size = ("--people", str(people), "--frames", "2", "--characters", "1", "--pictures", "10", "--size-px", "128")
-    yield ("sample", drawn, "--kind", "characters", *size)
+    size = ("--people", str(people), "--frames", "2", "--size-px", "128")
+    yield ("sample", drawn, "--kind", "characters", *size, "--characters", "1", "--pictures", str(people))
     points = ("--landmarks", f"{drawn}/truth.csv", *_CROPS)
     human = ("--modality", "visible", "--dataset", "people")
     yield ("ingest", f"{drawn}/videos", "-w", "characters", *human, *points)

@@ -178,7 +178,8 @@ def open_video(path: Path) -> InputContainer:
     Raises:
         av.error.FFmpegError: it cannot be opened, or is no video.
     """
-    return av.open(str(path), "r", **_LENIENT)
+    container: InputContainer = av.open(str(path), "r", **_LENIENT)
+    return container
 
 
 def choose_stream(container: InputContainer) -> av.VideoStream:
