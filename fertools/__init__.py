@@ -136,7 +136,7 @@ if TYPE_CHECKING:
     from fertools.transfer.pull import pull as pull
     from fertools.transfer.push import push as push
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _NAMES = {
     "fertools.annotations.agreement": (

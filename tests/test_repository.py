@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -15,6 +16,10 @@ from tests.test_house import ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+PYTHONS = [kind.rpartition(" ")[2] for kind in PROJECT["classifiers"] if ":: 3." in kind]
+"""The versions of Python that fertools says it works with."""
 
 
 def _read(path: str) -> Any:
@@ -39,11 +44,36 @@ def test_ci_runs_the_readme_and_every_python() -> None:
     jobs = _read(".github/workflows/ci.yml")["jobs"]
     assert {"run": "bash .ci/run"} in jobs["pinned"]["steps"]
     matrix = jobs["ranges"]["strategy"]["matrix"]
-    offered = [kind.rpartition(" ")[2] for kind in PROJECT["classifiers"] if ":: 3." in kind]
-    assert matrix["python"] == offered
+    assert matrix["python"] == PYTHONS
     assert matrix["include"] == [
         {"python": PROJECT["requires-python"].removeprefix(">="), "resolution": "lowest-direct"}
     ]
+
+
+def test_nox_runs_every_python_and_the_guide_names_its_sessions() -> None:
+    # nox itself is not installed with the rest.
+    program = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    values = {
+        node.targets[0].id: node.value
+        for node in program.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    assert list(ast.literal_eval(values["PYTHONS"])) == PYTHONS
+    sessions = {node.name for node in program.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
+    named = re.findall(r"`[^`]*nox -s ([\w ]+)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert {session for line in named for session in line.split()} == sessions - {"lint"}
+
+
+def test_wheels_are_built_for_every_platform_of_the_configuration() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    built = {name.partition("-")[2] for name in tomllib.loads(text)["tool"]["cibuildwheel"]["build"]}
+    platforms = {
+        "ubuntu-24.04": "manylinux_x86_64",
+        "ubuntu-24.04-arm": "manylinux_aarch64",
+        "macos-14": "macosx_arm64",
+    }
+    runners = _read(".github/workflows/wheels.yml")["jobs"]["wheel"]["strategy"]["matrix"]["runner"]
+    assert {platforms[runner] for runner in runners} == built
 
 
 @pytest.mark.parametrize("command", ["pip install -c constraints.txt torch", "--no-deps -r constraints.txt -e ."])

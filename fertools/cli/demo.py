@@ -8,8 +8,12 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from fertools.cli.demo_systems import Length
 
 PORTRAIT = ("skimage", "data", "astronaut.png")
 """A portrait by NASA in the public domain, a file inside scikit-image."""
@@ -17,33 +21,44 @@ PORTRAIT = ("skimage", "data", "astronaut.png")
 
 @click.command("demo")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("fertools-demo"))
-@click.option("--people", type=int, default=20, show_default=True, help="Number of people to draw.")
-@click.option("--preset", default=None, help="Training preset.  [default: chosen for the device]")
-def command(folder: Path, people: int, preset: str | None) -> int:
-    """Draw a dataset into DIR and run every step on it, command by command.
+@click.option("--people", type=int, default=20, show_default=True, help="Number of people to draw for StarGAN.")
+@click.option("--quick", is_flag=True, help="Train each system for less than half of the time.")
+@click.option("--preset", default=None, help="Preset of every training.  [default: a short one for a CPU]")
+def command(folder: Path, people: int, quick: bool, preset: str | None) -> int:
+    """Draw datasets into DIR and run every step on them, command by command.
 
-    Each command is printed as you would type it in DIR. The people are drawn and do not exist. At the end, the first
-    step runs on one real portrait, if scikit-image is installed. Run it again to resume after a stop.
+    Each command is printed as you would type it in DIR. The people are drawn and do not exist. The demo trains StarGAN,
+    ET-CycleGAN, unpaired recognition, HA-GAN and CycleAT, and ends with DIR/index.html, which links all results. The
+    first step also runs on one real portrait, if scikit-image is installed. Run it again to resume after a stop.
     """
+    from fertools.cli.demo_page import write_page
+    from fertools.cli.demo_systems import SYSTEMS, prepare
     from fertools.core.progress import describe_duration
 
     begun_s = time.monotonic()
     folder = folder.absolute()
+    length: Length = "quick" if quick else "full"
     # Many people in short clips, at the peak of each expression and large in the picture: a translator learns more from
     # another person than from another frame, and most from what can be told apart.
     _run(folder, "sample", "drawn", "--people", str(people), "--frames", "4", "--stills", "0", "--least-shown", "1")
     _run(folder, "ingest", "drawn/videos", "--template", "tight")
     _run(folder, "annotate", "--va", "--prior")
     _run(folder, "split", "--folds", str(min(10, people)))
-    _run(folder, "train", "stargan", *(["--preset", preset] if preset else []))
     _run(folder, "validate")
     _run(folder, "show", "--sheet", "faces.png")
+    prepared = {""}
+    for system in SYSTEMS:
+        click.echo(f"\n{system.title}")
+        if system.workspace not in prepared:
+            for arguments in prepare(system.workspace, max(4, people // 2)):
+                _run(folder, *arguments)
+            prepared.add(system.workspace)
+        for arguments in system.train(length, preset):
+            _run(folder, *arguments)
     _show_real_face(folder)
-    click.echo(f"\nAll of it took {describe_duration(time.monotonic() - begun_s)}. Look at, in {folder}:")
-    reports = sorted((folder / "training").glob("*/*/report.html"))
-    for path in (folder / "faces.png", folder / "portrait" / "faces.png", *reports):
-        if path.is_file():
-            click.echo(f"  {path.relative_to(folder)}")
+    took = describe_duration(time.monotonic() - begun_s)
+    page = write_page(folder, length, preset, took)
+    click.echo(f"\nAll of it took {took}. Open this page, which links everything:\n  {page}")
     return 0
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -31,6 +31,8 @@ from fertools.sources.grey_range import GreyRange
 from fertools.sources.orientation import Orientation
 from fertools.sources.sampling import FrameSampler, Sampling
 
+# From version 19, PyAV reads text that is no UTF-8 without being told to.
+_LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
 CUT_OFF_S = 1.0
 """Seconds that may be missing at the end, because containers round and count the last frame differently."""
 
@@ -176,7 +178,8 @@ def open_video(path: Path) -> InputContainer:
     Raises:
         av.error.FFmpegError: it cannot be opened, or is no video.
     """
-    return av.open(str(path), "r", metadata_errors="replace")
+    container: InputContainer = av.open(str(path), "r", **_LENIENT)
+    return container
 
 
 def choose_stream(container: InputContainer) -> av.VideoStream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -146,3 +147,11 @@ def test_a_piece_of_music_shows_its_cover(tmp_path: Path) -> None:
     reader = FrameReader(make(tmp_path / "a.m4a", *sound, *COVER, *options))
     assert [frame.rgb.shape for frame in reader] == [(200, 200, 3)]
     assert reader.remark is None
+
+
+def test_metadata_that_is_no_utf_8_does_not_stop_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    title = os.fsdecode(b"title=caf\xe9")
+    make(path, "-f", "lavfi", "-i", "testsrc=duration=0.2:size=64x48:rate=10", "-metadata", title)
+    assert b"caf\xe9" in path.read_bytes()
+    assert len(list(FrameReader(path))) == 2

@@ -20,6 +20,7 @@ from fertools.training.jobs.baseline import fit_baseline
 from fertools.training.jobs.train_networks import train_networks
 from fertools.training.recipes.recipe import ORIGINS, EngineRecipe, Recipe
 from fertools.training.recipes.resolve import Overrides
+from fertools.training.reports.model_card import write_model_card
 from fertools.training.reports.report import write_report
 from fertools.training.runs.ancestry import record_lineage
 from fertools.training.runs.configuration import configure_run
@@ -177,6 +178,7 @@ def _run_to_end(job: Job) -> int:
     done = train_networks(job, recipe) if isinstance(recipe, EngineRecipe) else fit_baseline(job)
     if job.process_group.is_first:
         write_report(job.folder, job.record, job.workspace)
+        write_model_card(job.folder, job.record)
         job.record["finished"] = True
         job.write()
     return done

@@ -127,6 +127,11 @@ class RunFolder:
         return self.root / "report.html"
 
     @property
+    def card_path(self) -> Path:
+        """`model-card.md`: what the networks are, whom they learned from, and their limits."""
+        return self.root / "model-card.md"
+
+    @property
     def lock_path(self) -> Path:
         """The lock file that a command holds while it works on the run."""
         return self.checkpoints / ".lock"

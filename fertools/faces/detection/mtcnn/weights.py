@@ -12,12 +12,14 @@ named by network and parameter: `pnet.conv1.weight`, `rnet.dense5_1.bias`. Neith
 from __future__ import annotations
 
 import importlib.util
+import io
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
+import lz4.frame
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors
@@ -238,7 +240,8 @@ def _read_state(path: Path) -> dict[str, Floats]:
 def _read_layers(path: Path, network: str) -> dict[str, Floats]:
     """Return one network of mtcnn 1.0 with the names and axis order of torch."""
     # joblib unpickles, which runs code; the file belongs to an installed package, whose code runs anyway.
-    arrays = iter(joblib.load(path))
+    # Decompressed here, because joblib closes the file below lz4's reader, which Python 3.13 reports on the terminal.
+    arrays = iter(joblib.load(io.BytesIO(lz4.frame.decompress(path.read_bytes()))))
     state: dict[str, Floats] = {}
     for layer in _TRUNKS[network]:
         weighted, slope = layer.split()
