@@ -132,6 +132,11 @@ class Workspace:
         return self.root / "manifests" / "embeddings"
 
     @property
+    def forgotten(self) -> Path:
+        """`manifests/forgotten.json`: digests of everything that `forget` removed, which no command brings back."""
+        return self.root / "manifests" / "forgotten.json"
+
+    @property
     def decisions(self) -> Path:
         """`annotations/people.jsonl`: the append-only log of decisions about who is who."""
         return self.root / "annotations" / "people.jsonl"

@@ -54,6 +54,7 @@ from fertools.ingestion.steps import default_steps
 from fertools.ingestion.votes import votes_path, write_votes
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
+from fertools.manifests.tombstones import read_tombstones, remove_forgotten
 from fertools.sources.archives.opened import local_file
 from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.images import is_wide
@@ -176,11 +177,13 @@ def ingest(
         for folder in discovery.workspaces:
             report.note(f"passed over: {folder} is a workspace of its own; give it by itself to read its videos")
         _note_some(discovery.remarks, "members of archives", report)
-        if dataset is not None:
+        if dataset:
             write_pictures(dataset)
-            save_dataset(workspace, dataset, options.dataset or dataset.descriptor.name)
         note_dataset(workspace, dataset, options, report)
-        plan = make_plan(workspace, found, rules, options, report)
+        plan = make_plan(workspace, found, rules, options, report, tombstones := read_tombstones(whole))
+        found = [file for file in found if file.path not in plan.forgotten]
+        if dataset is not None:
+            save_dataset(workspace, dataset, options.dataset or dataset.descriptor.name, plan.forgotten)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
         workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
         workspace.save_settings(SOURCES, described)
@@ -193,6 +196,7 @@ def ingest(
         finally:
             # A stopped run leaves a complete manifest of its committed parts.
             store.rebuild(workspace)
+            remove_forgotten(workspace, tombstones)
         if voted := write_votes(workspace, found):
             report.note(f"votes: {voted:,} faces have votes in {votes_path(workspace)}, the soft labels of training")
         if shard is not None:

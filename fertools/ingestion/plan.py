@@ -23,6 +23,7 @@ from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
+from fertools.manifests.tombstones import Tombstones
 from fertools.sources.archives.opened import exists, hash_content, split_member, stamp
 from fertools.sources.content import Kind
 from fertools.sources.datasets.frame_rules import FrameRule
@@ -90,7 +91,8 @@ class Plan:
         resolved: sources that need no work: copies of other sources, and files that cannot be read.
         before: number of sources that are committed already.
         gone: names of committed sources whose files are missing.
-        remarks: notes for the user about labels of new copies that the committed faces do not have.
+        remarks: notes for the user: labels of new copies that the committed faces do not have, and forgotten files.
+        forgotten: given files that the workspace has forgotten, so they are left out.
     """
 
     items: tuple[Item, ...]
@@ -98,6 +100,7 @@ class Plan:
     before: int
     gone: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    forgotten: frozenset[Path] = frozenset()
 
 
 def make_plan(
@@ -106,11 +109,12 @@ def make_plan(
     rules: NamingRules,
     options: IngestOptions,
     report: Reporter | None = None,
+    tombstones: Tombstones | None = None,
 ) -> Plan:
     """Return the work that remains for the files in `found`.
 
     Of several files with the same content, one is ingested with the labels of all. New files are read completely to
-    compute their digests; `report` receives the progress if that takes long.
+    compute their digests; `report` receives the progress if that takes long. Files in `tombstones` are left out.
 
     Raises:
         InputError: the path of a file names two people.
@@ -123,6 +127,7 @@ def make_plan(
     todo: list[Source] = []
     resolved: list[Source] = []
     remarks: list[str] = []
+    forgotten: set[Path] = set()
     before = 0
     reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
     for file in found:
@@ -130,6 +135,10 @@ def make_plan(
         old = committed.get(source.name)
         digest, trouble = digests.of(file.path)
         reading.advance(digests.read_bytes)
+        if tombstones and (tombstones.has("source", digest) or tombstones.has("subject", source.subject_id)):
+            digests.drop(file.path)
+            forgotten.add(file.path)
+            continue
         if digest is not None:
             copies.setdefault(digest, []).append(source)
         if old is not None:
@@ -149,7 +158,9 @@ def make_plan(
     names = committed.keys() - {workspace.name_of(file.path) for file in found}
     gone = tuple(name for name in sorted(names) if not exists(workspace.path_of(name)))
     todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
-    return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
+    if forgotten:
+        remarks.append(f"left out: {len(forgotten):,} files that this dataset has forgotten")
+    return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks), frozenset(forgotten))
 
 
 def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:
@@ -334,6 +345,10 @@ class _Digests:
         self._known[name] = [*key, digest]
         self._changed = True
         return digest, None
+
+    def drop(self, path: Path) -> None:
+        """Keep no digest of a file, which would name it."""
+        self._changed |= self._known.pop(self._workspace.name_of(path), None) is not None
 
     def save(self) -> None:
         if self._changed:
