@@ -32,6 +32,7 @@ _TEXT = """
     fill_emotion fill_prior filter_faces generate identify import_annotations import_labels ingest
     list_datasets list_systems load_model measure_agreement merge predict preview_dataset publish pull push
     read_faces read_sources recrop run_experiment split train validate write_suggestions
+    ForgetSummary forget
 """
 NAMES = _TEXT.split()
 """Every name that users may rely on. A change here is a change for them."""

@@ -21,9 +21,9 @@ from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
+from fertools.ingestion.forgotten import ForgottenFiles
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
-from fertools.manifests.tombstones import Tombstones
 from fertools.sources.archives.opened import exists, hash_content, split_member, stamp
 from fertools.sources.content import Kind
 from fertools.sources.datasets.frame_rules import FrameRule
@@ -109,12 +109,12 @@ def make_plan(
     rules: NamingRules,
     options: IngestOptions,
     report: Reporter | None = None,
-    tombstones: Tombstones | None = None,
+    forgotten_files: ForgottenFiles | None = None,
 ) -> Plan:
     """Return the work that remains for the files in `found`.
 
     Of several files with the same content, one is ingested with the labels of all. New files are read completely to
-    compute their digests; `report` receives the progress if that takes long. Files in `tombstones` are left out.
+    compute their digests; `report` receives the progress if that takes long. `forgotten_files` are left out.
 
     Raises:
         InputError: the path of a file names two people.
@@ -127,7 +127,9 @@ def make_plan(
     todo: list[Source] = []
     resolved: list[Source] = []
     remarks: list[str] = []
+    stones = forgotten_files or ForgottenFiles()
     forgotten: set[Path] = set()
+    unsure: set[Path] = set()
     before = 0
     reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
     for file in found:
@@ -135,9 +137,13 @@ def make_plan(
         old = committed.get(source.name)
         digest, trouble = digests.of(file.path)
         reading.advance(digests.read_bytes)
-        if tombstones and (tombstones.has("source", digest) or tombstones.has("subject", source.subject_id)):
+        source_id = digest or id_of_name(source.name)
+        if stones.is_forgotten(source_id, source.subject_id, source.subject_origin):
             digests.drop(file.path)
             forgotten.add(file.path)
+            continue
+        if old is None and stones.is_unsure(source_id, source.dataset, source.modality):
+            unsure.add(file.path)
             continue
         if digest is not None:
             copies.setdefault(digest, []).append(source)
@@ -160,7 +166,12 @@ def make_plan(
     todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
     if forgotten:
         remarks.append(f"left out: {len(forgotten):,} files that this dataset has forgotten")
-    return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks), frozenset(forgotten))
+    if unsure:
+        remarks.append(
+            f"left out: {len(unsure):,} files with forgotten faces, which are recognised only with the options of the "
+            "ingest that found them"
+        )
+    return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks), frozenset(forgotten | unsure))
 
 
 def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,12 +15,12 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES, TableSchema
 
-_COPY = re.compile(r"same content as (.*)", re.DOTALL)
+_COUNTS = ("faces_kept", "faces_rejected", "faces_interpolated")
 
 
 @dataclass(frozen=True)
 class Removed:
-    """What was removed.
+    """What was removed from the tables.
 
     Attributes:
         faces: number of rows of the manifest.
@@ -35,117 +33,123 @@ class Removed:
     crops: int = 0
 
 
+def count_rows(workspace: Workspace, faces: Collection[str], sources: Collection[str]) -> Removed:
+    """Return what `remove_rows` would remove."""
+    rows = store.read_faces(workspace, ("face_id",))["face_id"].to_pylist()
+    listed = store.read_sources(workspace, ("source_id",))["source_id"].to_pylist()
+    crops = sum(path.is_file() for path in _crops(workspace, faces))
+    return Removed(len(set(faces).intersection(rows)), len(set(sources).intersection(listed)), crops)
+
+
 def remove_rows(workspace: Workspace, faces: Collection[str], sources: Collection[str]) -> Removed:
     """Remove faces and sources from the parts, the manifest and the sources table, with their crops.
 
-    The crops go first and the manifest goes last. So after a stop, the manifest still names what remains to be removed.
+    Sources that stay count the faces that they have left. After a stop, the same call continues.
 
     Args:
         workspace: the workspace, whose lock the caller holds.
         faces: identifiers of the faces.
-        sources: identifiers of sources whose rows go, too. A copy of such a source goes with it.
+        sources: identifiers of sources whose rows go, too.
 
     Raises:
         StorageError: the disk cannot be written.
     """
-    face_ids, source_ids = (pa.array(sorted(names), pa.string()) for names in (faces, sources))
-    crops = _remove_crops(workspace, faces)
-    names = store.read_sources(workspace, ("source_id", "path", "reason"))
-    source_ids = pa.array(sorted({*source_ids.to_pylist(), *_copies(names, set(source_ids.to_pylist()))}), pa.string())
+    found = count_rows(workspace, faces, sources)
+    for crop in _crops(workspace, faces):
+        with files.storage_errors(crop):
+            crop.unlink(missing_ok=True)
     for path in sorted(workspace.parts.glob("*.sources.parquet")):
         own = path.with_name(path.name.replace(".sources.", ".faces."))
-        # The sources make a part count, so its faces go before them.
-        gone = _filter(own, FACES, "face_id", face_ids)
-        if _filter(path, SOURCES, "source_id", source_ids, gone):
+        rows, listed = without(store.read_table(own, FACES), store.read_table(path, SOURCES), faces, sources)
+        # The faces go first. Their sources count what is left, so a stop between the two is made good.
+        _write(own, FACES, rows)
+        if len(listed):
+            _write(path, SOURCES, listed)
+        else:
+            # The sources make a part count.
             path.unlink()
             own.unlink()
-    held = store.read_sources(workspace, ("source_id",))
-    gone = _count(workspace.manifest, face_ids)
-    _filter(workspace.sources, SOURCES, "source_id", source_ids, gone, keep_empty=True)
-    _filter(workspace.manifest, FACES, "face_id", face_ids, keep_empty=True)
-    removed = len(held) - len(store.read_sources(workspace, ("source_id",)))
-    return Removed(sum(kept + rejected for kept, rejected, _ in gone.values()), removed, crops)
+    for path in workspace.parts.glob("*.faces.parquet"):
+        # Without its sources a part does not count: an ingest, or a removal, was stopped between its two tables.
+        if not path.with_name(path.name.replace(".faces.", ".sources.")).is_file():
+            path.unlink()
+    rows, listed = without(store.read_faces(workspace), store.read_sources(workspace), faces, sources)
+    _write(workspace.manifest, FACES, rows)
+    _write(workspace.sources, SOURCES, listed)
+    return found
 
 
-_Counts = dict[str, tuple[int, int, int]]
-"""Removed faces of each source: kept, rejected, interpolated."""
+def without(
+    faces: pa.Table, sources: pa.Table, gone_faces: Collection[str], gone_sources: Collection[str]
+) -> tuple[pa.Table, pa.Table]:
+    """Return tables of faces and sources without some rows; the sources count the faces that are left.
 
-
-def _filter(
-    path: Path,
-    schema: TableSchema,
-    key: str,
-    gone: pa.Array,
-    counts: _Counts | None = None,
-    *,
-    keep_empty: bool = False,
-) -> _Counts:
-    """Write a table without some rows.
-
-    Returns:
-        For faces, the removed faces of each source. For sources, something that is true if no row is left and the
-        table may be removed.
+    Args:
+        faces: rows of FACES.
+        sources: rows of SOURCES.
+        gone_faces: identifiers of the faces that go.
+        gone_sources: identifiers of the sources that go.
     """
-    table = store.read_table(path, schema)
-    chosen = pc.is_in(table[key], value_set=gone)
-    lost = _counts_of(table.filter(chosen)) if schema is FACES else {}
-    rest = nested.keep(table, pc.invert(chosen))
-    if counts:
-        rest = _recount(rest, counts)
-    if schema is SOURCES and not len(rest) and not keep_empty:
-        return {"": (0, 0, 0)}
-    if not rest.equals(table):
-        store.write_table(path, schema, rest)
-    return lost
+    chosen = pc.is_in(faces["face_id"], value_set=pa.array(sorted(gone_faces), pa.string()))
+    touched = {*faces.filter(chosen)["source_id"].to_pylist()}
+    rest = nested.keep(faces, pc.invert(chosen))
+    kept = pc.is_in(sources["source_id"], value_set=pa.array(sorted(gone_sources), pa.string()))
+    listed = nested.keep(sources, pc.invert(kept))
+    differing = touched | _miscounted(rest, listed)
+    return rest, _recount(listed, rest, differing) if differing else listed
 
 
-def _count(path: Path, face_ids: pa.Array) -> _Counts:
-    table = store.read_table(path, FACES, ("face_id", "source_id", "status", "interpolated", "parent_id"))
-    return _counts_of(table.filter(pc.is_in(table["face_id"], value_set=face_ids)))
+def _miscounted(faces: pa.Table, sources: pa.Table) -> set[str]:
+    """Return the sources whose counts differ from their faces, because a removal was stopped between two tables."""
+    counts = _count(faces)
+    return {
+        row["source_id"]
+        for row in sources.select(["source_id", *_COUNTS]).to_pylist()
+        if row["faces_kept"] is not None
+        and tuple(row[name] or 0 for name in _COUNTS) != counts.get(row["source_id"], (0, 0, 0))
+    }
 
 
-def _counts_of(rows: pa.Table) -> _Counts:
-    counts: dict[str, Counter[str]] = {}
-    for row in rows.select(("source_id", "status", "interpolated", "parent_id")).to_pylist():
-        # No source counts a generated face.
-        if row["parent_id"] is None:
-            counter = counts.setdefault(row["source_id"], Counter())
-            counter[row["status"]] += 1
-            counter["interpolated"] += bool(row["interpolated"])
-    return {name: (one["kept"], one["rejected"], one["interpolated"]) for name, one in counts.items()}
+def _count(faces: pa.Table) -> dict[str, tuple[int, int, int]]:
+    """Return the numbers of kept, rejected and interpolated faces of each source; no source counts generated ones."""
+    real = faces.filter(pc.is_null(faces["parent_id"])).select(["source_id", "status", "interpolated"])
+    names = real["source_id"].to_numpy()
+    columns = (
+        pc.equal(real["status"], "kept"),
+        pc.equal(real["status"], "rejected"),
+        pc.fill_null(real["interpolated"], False),
+    )
+    unique, place = np.unique(names.astype(str), return_inverse=True)
+    sums = [np.bincount(place, weights=one.to_numpy().astype(float), minlength=len(unique)) for one in columns]
+    return {name: (int(a), int(b), int(c)) for name, a, b, c in zip(unique.tolist(), *sums, strict=True)}
 
 
-def _recount(sources: pa.Table, counts: _Counts) -> pa.Table:
-    """Return the sources table with the removed faces subtracted from its counts."""
-    for place, name in enumerate(("faces_kept", "faces_rejected", "faces_interpolated")):
+def _recount(sources: pa.Table, faces: pa.Table, names: set[str]) -> pa.Table:
+    """Return the sources table with the counts of some sources taken from their faces."""
+    counts = _count(faces)
+    held = sources["source_id"].to_pylist()
+    for place, column in enumerate(_COUNTS):
         values = [
-            value if value is None else max(0, value - counts.get(source, (0, 0, 0))[place])
-            for source, value in zip(sources["source_id"].to_pylist(), sources[name].to_pylist(), strict=True)
+            counts.get(source, (0, 0, 0))[place] if source in names else value
+            for source, value in zip(held, sources[column].to_pylist(), strict=True)
         ]
-        number = sources.schema.get_field_index(name)
-        sources = sources.set_column(
-            number, sources.schema.field(name), pa.array(values, sources.schema.field(name).type)
-        )
+        number = sources.schema.get_field_index(column)
+        field = sources.schema.field(number)
+        sources = sources.set_column(number, field, pa.array(values, field.type))
     return sources
 
 
-def _copies(names: pa.Table, gone: set[str]) -> set[str]:
-    """Return the identifiers of the duplicates of some sources."""
-    rows = names.to_pylist()
-    paths = {row["path"] for row in rows if row["source_id"] in gone}
-    matches = ((row["source_id"], _COPY.match(row["reason"] or "")) for row in rows)
-    return {source for source, match in matches if match and match[1] in paths}
+def _write(path: Path, schema: TableSchema, table: pa.Table) -> None:
+    if not table.equals(store.read_table(path, schema)):
+        store.write_table(path, schema, table)
 
 
-def _remove_crops(workspace: Workspace, faces: Collection[str]) -> int:
-    """Remove the crops of faces. Their paths follow from their identifiers, never from a table."""
+def _crops(workspace: Workspace, faces: Collection[str]) -> list[Path]:
+    """Return the paths that crops of faces may have. They follow from the identifiers, never from a table."""
     folders = [workspace.crops, *(path for path in workspace.crops.glob("*-*") if path.is_dir())]
-    removed = 0
-    with files.storage_errors(workspace.crops):
-        for face_id in faces:
-            for folder in folders:
-                for suffix in (".jpg", ".png"):
-                    with suppress(FileNotFoundError):
-                        (folder / face_id[:2] / f"{face_id}{suffix}").unlink()
-                        removed += 1
-    return removed
+    return [
+        folder / face_id[:2] / f"{face_id}{suffix}"
+        for face_id in sorted(faces)
+        for folder in folders
+        for suffix in (".jpg", ".png")
+    ]

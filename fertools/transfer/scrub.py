@@ -1,12 +1,13 @@
-"""Remove everything about some identifiers from the files of a workspace that no schema describes.
+"""Remove what the files of a workspace say about some faces, whatever command wrote the files.
 
 Identifiers of faces and sources are 32 hexadecimal digits that occur nowhere else. So a row of a table, a line of a
-text or an entry of a list that has one of them is about a forgotten face. Subjects have short names, so they count only
-in a column or a field called `subject_id`.
+text or an entry of a document that has one of them is about that face or source. Subjects have short names, so they
+count only in a column or a field that is called so. The name of a file counts as a whole value.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Collection
@@ -19,25 +20,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fertools.annotations.connection import connect
 from fertools.core import files
-from fertools.core.errors import FertoolsError
+from fertools.core.explain import reading
 from fertools.core.parquet import read_parquet
 from fertools.manifests import nested
 
-_IDENTIFIER = re.compile(r"[0-9a-f]{32}")
-_WAIT_S = 30.0
-_NAMES = ("source", "path", "subject_id")
+_IDENTIFIER = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+_SUBJECTS = ("subject_id", "subject", "first", "second")
+"""Columns and fields with a subject; the last two are those of a doubtful pair of people."""
+_REMEDY = "restore or remove it, because it may have something of the forgotten faces"
+DIGESTS_NAME = "digests.json"
+"""The cache of content digests of ingest: a list for each file."""
 
 
 @dataclass(frozen=True)
 class Scrub:
-    """What to remove.
+    """What to remove from files.
 
     Attributes:
         identifiers: identifiers of faces and sources.
         subjects: identifiers of people.
-        names: names of the files of the sources, and of generated faces.
+        names: names of the files of sources and of generated faces.
     """
 
     identifiers: frozenset[str]
@@ -45,7 +48,7 @@ class Scrub:
     names: frozenset[str] = frozenset()
 
     def mentions(self, text: str) -> bool:
-        """Return whether a text has a forgotten identifier.
+        """Return whether a text has one of the identifiers.
 
         Example:
             >>> Scrub(frozenset({"0" * 32})).mentions("crop " + "0" * 32 + ".png")
@@ -53,61 +56,92 @@ class Scrub:
         """
         return not self.identifiers.isdisjoint(_IDENTIFIER.findall(text))
 
-    def table(self, path: Path) -> int:
-        """Remove rows of a Parquet file; return their number."""
-        table = read_parquet(path, remedy="remove it, because what it has of forgotten faces cannot be found")
+    def file(self, path: Path, *, write: bool) -> int:
+        """Remove the rows, lines or entries of a file; return their number.
+
+        Args:
+            path: a file. Only Parquet, CSV, JSON Lines and JSON are changed.
+            write: False only counts.
+
+        Raises:
+            InputError: the file is damaged.
+            StorageError: it cannot be written.
+        """
+        readers = {".parquet": self._table, ".csv": self._csv, ".jsonl": self._lines, ".json": self._document}
+        reader = readers.get(path.suffix)
+        return 0 if reader is None else reader(path, write)
+
+    def _table(self, path: Path, write: bool) -> int:
+        table = read_parquet(path, remedy=_REMEDY)
         gone = np.zeros(len(table), bool)
         for field in table.schema:
             column = table[field.name]
-            if pa.types.is_string(field.type):
+            if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
                 gone |= self._in_texts(field.name, column)
             elif pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type):
                 rows = pc.list_parent_indices(column.combine_chunks()).to_numpy()
-                texts = pc.list_flatten(column)
-                gone[rows[self._in_texts(field.name, texts)]] = True
-        metadata, changed = self._metadata(table.schema.metadata)
-        if not gone.any() and not changed:
+                gone[rows[self._in_texts(field.name, pc.list_flatten(column))]] = True
+        metadata = {key: self._text(value) for key, value in (table.schema.metadata or {}).items()}
+        if not gone.any() and metadata == (table.schema.metadata or {}):
             return 0
-        rest = nested.keep(table, pa.array(~gone)).replace_schema_metadata(metadata)
-        with files.replacing(path) as temporary:
-            pq.write_table(rest, temporary, compression="zstd")
-        return int(gone.sum())
+        if write:
+            rest = nested.keep(table, ~gone).replace_schema_metadata(metadata or None)
+            with files.replacing(path) as temporary:
+                pq.write_table(rest, temporary, compression="zstd", write_page_checksum=True)
+        return max(1, int(gone.sum()))
 
     def _in_texts(self, name: str, column: pa.ChunkedArray) -> Any:
-        values = self.identifiers | (self.subjects if name == "subject_id" else frozenset())
-        values |= self.names if name in ("path", "source") else frozenset()
-        return pc.is_in(column, value_set=pa.array(sorted(values), pa.string())).to_numpy(zero_copy_only=False)
+        values = self.identifiers | self.names | (self.subjects if name in _SUBJECTS else frozenset())
+        return pc.is_in(column, value_set=pa.array(sorted(values), column.type)).to_numpy(zero_copy_only=False)
 
-    def _metadata(self, metadata: dict[bytes, bytes] | None) -> tuple[dict[bytes, bytes] | None, bool]:
-        """Return the metadata of a table without the identifiers, and whether that differs."""
-        changed = {}
-        for key, value in (metadata or {}).items():
-            text = value.decode(errors="replace")
-            if self.mentions(text):
-                try:
-                    changed[key] = json.dumps(self._without(json.loads(text))).encode()
-                except ValueError:
-                    changed[key] = b""
-        return {**(metadata or {}), **changed} or None, bool(changed)
+    def _text(self, value: bytes) -> bytes:
+        """Return a text of the metadata of a table without the identifiers."""
+        text = value.decode(errors="replace")
+        if not self.mentions(text):
+            return value
+        try:
+            return json.dumps(self._without(json.loads(text))).encode()
+        except ValueError:
+            return b""
 
-    def lines(self, path: Path) -> int:
-        """Remove lines of a text, such as CSV or JSON Lines; return their number."""
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        rest = [line for line in lines if not self.mentions(line)]
-        if len(rest) < len(lines):
-            files.write_text(path, "".join(rest))
-        return len(lines) - len(rest)
+    def _csv(self, path: Path, write: bool) -> int:
+        lines = _read(path).splitlines(keepends=True)
+        header = next(csv.reader(lines[:1]), [])
+        places = [place for place, name in enumerate(header) if name in _SUBJECTS]
 
-    def document(self, path: Path) -> int:
-        """Remove entries of a JSON file: keys, texts, and objects that have a text of a forgotten face."""
-        text = path.read_text(encoding="utf-8")
-        if not self.mentions(text) and not any(f'"{subject}"' in text for subject in self.subjects):
-            return 0
-        content = json.loads(text)
-        rest = self._without(content)
+        def is_about(line: str) -> bool:
+            cells = next(csv.reader([line]), [])
+            subjects = {cells[place] for place in places if place < len(cells)}
+            return self.mentions(line) or not self.names.isdisjoint(cells) or not self.subjects.isdisjoint(subjects)
+
+        return _keep(path, lines, [line for line in lines if not is_about(line)], write=write)
+
+    def _lines(self, path: Path, write: bool) -> int:
+        lines = _read(path).splitlines(keepends=True)
+        return _keep(path, lines, [line for line in lines if not self._is_about_line(line)], write=write)
+
+    def _is_about_line(self, line: str) -> bool:
+        if self.mentions(line):
+            return True
+        try:
+            return self._is_about(json.loads(line))
+        except ValueError:
+            # The torn end of a log that was being written.
+            return False
+
+    def _document(self, path: Path, write: bool) -> int:
+        text = _read(path)
+        with reading(path, "is not valid JSON", _REMEDY):
+            content = json.loads(text)
+        if path.name == DIGESTS_NAME and isinstance(content, dict):
+            known = content.items()
+            rest = {name: one for name, one in known if name not in self.names and not self.mentions(str(one))}
+        else:
+            rest = self._without(content)
         if rest == content:
             return 0
-        files.write_json(path, {} if rest is None else rest)
+        if write:
+            files.write_json(path, rest)
         return 1
 
     def _without(self, value: Any) -> Any:
@@ -122,60 +156,19 @@ class Scrub:
         if isinstance(value, str):
             return self.mentions(value) or value in self.names
         if isinstance(value, dict):
-            return value.get("subject_id") in self.subjects or any(
+            named = {value.get(name) for name in _SUBJECTS if isinstance(value.get(name), str)}
+            return not self.subjects.isdisjoint(named) or any(
                 self._is_about(one) for one in value.values() if isinstance(one, str)
             )
         return False
 
-    def ratings(self, path: Path) -> int:
-        """Remove events of the log of ratings; return their number. The pages that they left are overwritten.
 
-        The log refuses deletions, so its guards are taken away and put back in the same transaction.
-
-        Raises:
-            StorageError: the log cannot be written.
-        """
-        connection = connect(path, wait_s=_WAIT_S)
-        try:
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                bodies = connection.execute("SELECT number, event_id, body FROM events")
-                gone = {number: event_id for number, event_id, body in bodies if self.mentions(body)}
-                if gone:
-                    self._delete(connection, gone)
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
-        return len(gone)
-
-    def _delete(self, connection: Any, gone: dict[int, str]) -> None:
-        guards = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        if any(not name.replace("_", "").isalpha() for name, _ in guards):
-            raise FertoolsError("the log of ratings has a trigger that fertools did not write; restore the log")
-        for name, _ in guards:
-            connection.execute(f"DROP TRIGGER {name}")
-        connection.executemany("DELETE FROM events WHERE number = ?", [(number,) for number in gone])
-        connection.executemany("DELETE FROM events WHERE target = ?", [(event,) for event in gone.values()])
-        connection.executemany("DELETE FROM about WHERE number = ?", [(number,) for number in gone])
-        for _, sql in guards:
-            connection.execute(sql)
+def _read(path: Path) -> str:
+    with reading(path, "cannot be read as text", _REMEDY):
+        return path.read_text(encoding="utf-8")
 
 
-def remove_files(paths: Collection[Path]) -> int:
-    """Remove files; return how many there were.
-
-    Raises:
-        StorageError: one cannot be removed.
-    """
-    removed = 0
-    for path in paths:
-        with files.storage_errors(path):
-            removed += path.is_file()
-            path.unlink(missing_ok=True)
-    return removed
+def _keep(path: Path, lines: Collection[str], rest: Collection[str], *, write: bool) -> int:
+    if write and len(rest) < len(lines):
+        files.write_text(path, "".join(rest))
+    return len(lines) - len(rest)

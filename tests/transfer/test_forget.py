@@ -2,160 +2,215 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from fertools.annotations.events import Event
 from fertools.annotations.log import RatingLog
+from fertools.core import locking
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.ingestion.ingest import IngestSummary, ingest
+from fertools.ingestion.filter import FilterOptions, filter_faces
+from fertools.ingestion.ingest import ingest
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.manifests.tombstones import read_tombstones
 from fertools.manifests.validation import validate
-from fertools.transfer.forget import forget
-from tests.cli.conftest import make_workspace
-from tests.ingestion.clips import OPTIONS
+from fertools.transfer.forget import ForgetSummary, forget
+from tests.transfer.forgetting import (
+    ONE,
+    OPTIONS,
+    faces_of,
+    make_place,
+    make_run,
+    mentions,
+    plant,
+    source_of,
+    tree,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return make_place(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
-def place(done: tuple[Workspace, IngestSummary], tmp_path: Path) -> Workspace:
-    return Workspace(shutil.copytree(done[0].root, tmp_path / "place"))
+def place(made: Workspace, tmp_path: Path) -> Workspace:
+    return Workspace(shutil.copytree(made.root, tmp_path / "place"))
 
 
-def _plant(workspace: Workspace, face: str, other: str, source: str) -> None:
-    """Write what other commands keep about two faces, in every form of file."""
-    folder = workspace.ratings.parent
-    folder.mkdir(exist_ok=True)
-    with RatingLog(workspace.ratings_log) as log:
-        events = [
-            Event(f"event-{number}", "rate", "tab", number, {"faces": [name], "part": "main", "valence": 0.5})
-            for number, name in enumerate((face, other))
-        ]
-        log.append("ann", events)
-    rows = pa.table({"face_id": [face, other], "valence": [0.1, 0.2], "faces": [[face], [other]]})
-    for path in (workspace.ratings, folder / "suggestions" / "m.parquet", workspace.root / "training/c/r/p.parquet"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(rows, path)
-    (folder / "votes.csv").write_text(f"face_id,anger\n{face},1\n{other},2\n")
-    workspace.decisions.write_text(
-        "".join(json.dumps({"kind": "same", "faces": [name, other]}) + "\n" for name in (face, other))
-    )
-    workspace.people.write_text(json.dumps({"pairs": [{"face": face}, {"face": other}], "of": {source: 1, "x": 2}}))
-    for path in (workspace.pixels / "faces-a.npy", workspace.embeddings / "a" / "b.npy"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.zeros(3))
-    workspace.playable.mkdir(parents=True)
-    (workspace.playable / f"{source}.webm").write_bytes(b"video")
+def _counts(summary: ForgetSummary) -> tuple[int, ...]:
+    return (summary.faces, summary.sources, summary.crops, summary.generated)
 
 
-def _mentions(root: Path, *words: str) -> list[str]:
-    """Return the files below a folder that have one of the words: in the name, in any byte, or in a cell."""
-    found = []
-    for path in root.rglob("*"):
-        text = path.name
-        if path.is_file():
-            text += path.read_bytes().decode("latin-1")
-            if path.suffix == ".parquet":
-                table = pq.read_table(path)
-                text += str(table.to_pylist()) + str(table.schema.metadata)
-        found += [f"{path.relative_to(root)}: {word}" for word in words if word in text]
-    return found
-
-
-def test_no_byte_of_a_forgotten_video_is_left(place: Workspace, videos: Path) -> None:
+def test_no_byte_of_a_forgotten_video_is_left(place: Workspace) -> None:
     before = store.read_faces(place)
-    sources = {row["source_id"]: row for row in store.read_sources(place).to_pylist()}
-    gone = next(row for row in sources.values() if row["path"].endswith("joyful/one.mp4"))
-    faces = before.filter(pc.equal(before["source_id"], gone["source_id"]))["face_id"].to_pylist()
-    other = next(name for name in before["face_id"].to_pylist() if name not in faces)
-    _plant(place, faces[0], other, gone["source_id"])
-    assert len(_mentions(place.root, faces[0])) > 8
-    crops = len(list(place.crops.rglob("*.*g")))
+    source = source_of(place, ONE)
+    faces = faces_of(place, source)
+    other = faces_of(place, source_of(place, "two.mp4"))[0]
+    plant(place, faces[0], other, source)
+    words = (*faces, source, "one.mp4", "z-copy.mp4")
+    given = {name for name in mentions(place.root, *words) if name.startswith("given/")}
+    assert len(mentions(place.root, *words)) > 25
 
-    planned = forget(place, sources=[gone["path"]], dry_run=True)
-    assert (planned.faces, planned.sources) == (len(faces), 1)
-    assert store.read_faces(place).equals(before)
+    everything = tree(place.root)
+    planned = forget(place, sources=[f"given/{ONE}"], dry_run=True)
+    assert tree(place.root) == everything
 
-    summary = forget(place, sources=[gone["path"]])
+    summary = forget(place, sources=[f"given/{ONE}"])
+    assert summary == planned
     # The copy of the video goes with it.
-    assert (summary.faces, summary.sources, summary.crops) == (len(faces), 2, len(faces))
-    assert len(list(place.crops.rglob("*.*g"))) == crops - len(faces)
-    assert summary.originals == (str(videos / "joyful" / "one.mp4"),)
+    assert _counts(summary) == (3, 2, 4, 1)
+    # One event with its undo; a row of each of four tables; a vote, a decision, a track, a generated row, a digest.
+    assert (summary.records, summary.caches) == (11, 3)
+    assert summary.originals == tuple(
+        str(place.root / "given" / "p01" / name) for name in ("joyful/one.mp4", "z-copy.mp4")
+    )
+    assert summary.trained == ("classifier/r",)
+    assert (summary.tested, summary.untraceable) == (("classifier/given", "classifier/tested"), ())
     assert not summary.remaining
-    assert not _mentions(place.root, *faces, gone["source_id"], "one.mp4", "z-copy.mp4")
+    assert set(mentions(place.root, *words)) == given
     assert not validate(place).violations
     left = store.read_faces(place)["face_id"].to_pylist()
     assert left == [name for name in before["face_id"].to_pylist() if name not in faces]
+    assert not place.forgetting.exists()
 
     # What is known of the other face stays, and the log refuses deletions again.
-    assert len(_mentions(place.root, other)) > 6
     with RatingLog(place.ratings_log) as log:
         assert [logged.event.body["faces"] for logged in log.events()] == [[other]]
     with sqlite3.connect(place.ratings_log) as connection, pytest.raises(sqlite3.Error, match="append-only"):
         connection.execute("DELETE FROM events")
-
-    # Neither a rerun nor a fresh start brings them back.
-    for options in (OPTIONS, OPTIONS.__class__(**{**vars(OPTIONS), "overwrite": True})):
-        ingest([videos], place, options)
-        assert store.read_faces(place)["face_id"].to_pylist() == left
-        assert not _mentions(place.root, *faces, gone["source_id"], "one.mp4", "z-copy.mp4")
-    assert forget(place, sources=[gone["source_id"]]).faces == 0
+    assert pq.read_table(place.ratings)["face_id"].to_pylist() == [other]
+    # Reports and grids go from the run that learned and from those that tested, and stay in the last one.
+    runs = [place.runs("classifier") / name for name in ("r", "tested", "given", "other")]
+    assert [(run / "report.html").exists() for run in runs] == [False, False, False, True]
+    assert [len(list(run.glob("samples/*"))) for run in runs] == [0, 0, 0, 1]
 
 
-def test_one_face_of_a_video_stays_away(place: Workspace, videos: Path) -> None:
-    rows = store.read_faces(place)
-    face = rows["face_id"][0].as_py()
-    assert forget(place, faces=[face]).faces == 1
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_ingest_does_not_bring_them_back(place: Workspace, overwrite: bool) -> None:
+    source = source_of(place, ONE)
+    words = (*faces_of(place, source), source, "one.mp4", "z-copy.mp4")
+    forget(place, sources=[source])
+    given = {name for name in mentions(place.root, *words) if name.startswith("given/")}
+    left = store.read_faces(place)
+    summary = ingest([place.root / "given"], place, replace(OPTIONS, overwrite=overwrite))
+    assert summary.given == 4
+    assert store.read_faces(place).equals(left)
+    assert set(mentions(place.root, *words)) == given
+    # The same call again is no error, and finds nothing.
+    assert _counts(forget(place, sources=[source])) == (0, 0, 0, 0)
+    assert _counts(forget(place, sources=[f"given/{ONE}"])) == (0, 0, 0, 0)
+
+
+def test_a_person_goes_with_every_file(place: Workspace) -> None:
+    first, other = (faces_of(place, source_of(place, name))[0] for name in (ONE, "two.mp4"))
+    plant(place, first, other, source_of(place, ONE))
+    summary = forget(place, subjects=["p01"])
+    # Three frames and a picture; the video, its copy, the picture and the broken file.
+    assert _counts(summary) == (4, 4, 5, 1)
+    assert set(store.read_faces(place)["subject_id"].to_pylist()) == {"p02"}
+    kept = [path for path in place.root.rglob("*") if not path.is_relative_to(place.root / "given")]
+    assert not [path for path in kept if path.is_file() and b"p01" in path.read_bytes()]
+    # A new file of the same person stays out, too.
+    shutil.copy(place.root / "given/p02/joyful/b.png", place.root / "given/p01/new.png")
+    with (place.root / "given/p01/new.png").open("ab") as stream:
+        stream.write(b"another content")
+    assert ingest([place.root / "given"], place, OPTIONS).given == 2
+    assert set(store.read_sources(place)["subject_id"].to_pylist()) == {"p02"}
+
+
+def test_one_face_of_a_video_stays_away(place: Workspace) -> None:
+    source = source_of(place, ONE)
+    face, *rest = faces_of(place, source)
+    summary = forget(place, faces=[face])
+    assert _counts(summary) == (1, 0, 1, 0)
+    assert not mentions(place.root, face)
     assert not validate(place).violations
-    ingest([videos], place, OPTIONS.__class__(**{**vars(OPTIONS), "overwrite": True}))
-    assert store.read_faces(place)["face_id"].to_pylist() == [one for one in rows["face_id"].to_pylist() if one != face]
-    assert not _mentions(place.root, face)
+    left = store.read_faces(place)["face_id"].to_pylist()
+    sources = store.read_sources(place).to_pylist()
+    assert {row["source_id"]: row["faces_kept"] for row in sources}[source] == 2
+    filter_faces(place, FilterOptions(quality="keep-all"))
+    ingest([place.root / "given"], place, replace(OPTIONS, overwrite=True))
+    assert store.read_faces(place)["face_id"].to_pylist() == left
+    assert faces_of(place, source) == rest
+    assert not mentions(place.root, face)
     assert not validate(place).violations
 
 
-def test_a_person_goes_with_all_sources_and_from_other_workspaces(tmp_path: Path) -> None:
-    workspace, copy = make_workspace(tmp_path / "a"), make_workspace(tmp_path / "b")
-    summary = forget(workspace, subjects=["s1"], others=[copy])
-    assert (summary.faces, summary.sources, summary.crops) == (28, 14, 28)
-    for one in (workspace, copy):
-        assert set(store.read_faces(one)["subject_id"].to_pylist()) == {"s0", "s2", "s3"}
-        assert not any("s1" in path for path in store.read_sources(one)["path"].to_pylist())
-    assert read_tombstones(workspace).has("subject", "s1")
-    assert not read_tombstones(copy).has("subject", "s1")
+def test_other_options_leave_a_video_with_forgotten_faces_out(place: Workspace) -> None:
+    source = source_of(place, ONE)
+    forget(place, faces=faces_of(place, source)[:1])
+    others = replace(OPTIONS, overwrite=True, every=2)
+    assert ingest([place.root / "given"], place, others).given == 4
+    assert not faces_of(place, source)
+    assert faces_of(place, source_of(place, "two.mp4"))
+    # With the first options it is there again, but for the face.
+    ingest([place.root / "given"], place, replace(OPTIONS, overwrite=True))
+    assert len(faces_of(place, source)) == 2
 
 
-def test_generated_faces_go_with_their_parent_and_no_table_leads_out(tmp_path: Path) -> None:
-    workspace = make_workspace(tmp_path / "a")
-    rows = store.read_faces(workspace)
-    parent = rows["face_id"][0].as_py()
-    outside, inside = tmp_path / "keep.png", workspace.root / "training" / "g" / "r" / "generated" / "x.png"
-    inside.parent.mkdir(parents=True)
-    for path in (outside, inside):
-        path.write_bytes(b"picture")
-    made = [
-        {**rows.slice(0, 1).to_pylist()[0], "face_id": f"{number:032x}", "path": name, "parent_id": parent}
-        for number, name in enumerate(("training/g/r/generated/x.png", "training/g/r/generated/y.png"))
-    ]
-    store.write_table(workspace.generated / "g-r.parquet", FACES, FACES.table(made))
-    (workspace.root / "training" / "g" / "r" / "generated" / "y.png").symlink_to(outside)
-    assert forget(workspace, faces=[parent]).generated == 2
-    assert not inside.exists()
-    assert outside.read_bytes() == b"picture"
-    assert not _mentions(workspace.root, parent)
+def test_a_number_that_identify_gave_is_no_tombstone(place: Workspace) -> None:
+    faces = store.read_faces(place)
+    numbered = {"subject_id": ["person-1"] * len(faces), "subject_origin": ["identity"] * len(faces)}
+    store.write_table(place.manifest, FACES, store.replace_columns(faces, numbered))
+    forget(place, subjects=["person-1"])
+    stones = read_tombstones(place)
+    assert not stones.has("subject", "person-1")
+    assert all(stones.has("face", face) for face in faces["face_id"].to_pylist())
 
 
-@pytest.mark.parametrize("given", [{"subjects": ["nobody"]}, {"faces": ["f" * 32]}, {"sources": ["gone.mp4"]}, {}])
-def test_what_is_not_there_is_refused(tmp_path: Path, given: dict[str, list[str]]) -> None:
-    workspace = make_workspace(tmp_path / "a", subjects=1)
-    with pytest.raises(InputError, match=r"nobody|ffff|gone\.mp4|nothing to forget"):
-        forget(workspace, **given)  # type: ignore[arg-type]
+def test_generated_faces_go_with_their_parent_and_no_table_leads_out(place: Workspace, tmp_path: Path) -> None:
+    source = source_of(place, ONE)
+    face = faces_of(place, source)[0]
+    plant(place, face, faces_of(place, source_of(place, "two.mp4"))[0], source)
+    outside = tmp_path / "keep"
+    shutil.move(place.root / "training/stargan/g/generated", outside)
+    (place.root / "training/stargan/g/generated").symlink_to(outside)
+    assert forget(place, faces=[face]).generated == 1
+    assert [path.read_bytes() for path in outside.rglob("*.png")] == [b"picture"]
+    assert not store.read_table(place.generated / "stargan-g.parquet", FACES).num_rows
+
+
+def test_a_run_without_a_lineage_or_an_end_is_named_and_loses_its_pictures(place: Workspace) -> None:
+    make_run(place, "old", ["p02"]).people_path.unlink()
+    unfinished = make_run(place, "begun", ["p02"], finished=False)
+    make_run(place, "unnamed", [faces_of(place, source_of(place, ONE))[0]])
+    summary = forget(place, subjects=["p01"])
+    assert (summary.trained, summary.tested) == (("classifier/unnamed",), ())
+    assert summary.untraceable == ("classifier/begun", "classifier/old")
+    assert not unfinished.report_path.exists()
+    assert unfinished.record_path.exists()
+    # The same call again takes no further picture.
+    unfinished.report_path.write_text("a new report")
+    assert forget(place, subjects=["p01"]).pictures == 0
+
+
+def test_a_rating_page_and_another_command_are_waited_for(place: Workspace) -> None:
+    place.ratings.parent.mkdir()
+    with (
+        locking.exclusive(place.rating_lock, "a rating page"),
+        pytest.raises(InputError, match="is in use: forgetting has to wait"),
+    ):
+        forget(place, subjects=["p01"])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"subjects": ["nobody"]}, "`subjects` has 'nobody', which is not in"),
+        ({"faces": ["f" * 32]}, "`faces` has 'ffff"),
+        ({"sources": ["gone.mp4"]}, "`sources` has 'gone.mp4'"),
+        ({}, "nothing to forget is given; give `subjects`"),
+    ],
+)
+def test_what_is_not_there_is_refused(made: Workspace, given: dict[str, list[str]], words: str) -> None:
+    everything = tree(made.root)
+    with pytest.raises(InputError, match=words):
+        forget(made, **given)  # type: ignore[arg-type]
+    assert tree(made.root) == everything
