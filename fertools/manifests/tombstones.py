@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -105,7 +106,7 @@ class Tombstones:
         return (json.dumps(content, indent=2) + "\n").encode()
 
     @classmethod
-    def of_bytes(cls, content: bytes, where: object) -> Tombstones:
+    def of_bytes(cls, content: bytes, where: Path | str) -> Tombstones:
         """Return the tombstones in the content of a file.
 
         Args:

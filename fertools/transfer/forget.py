@@ -97,8 +97,8 @@ def forget(
         The summary. A call that continues a stopped one returns the summary of the whole work.
 
     Raises:
-        InputError: nothing is given and nothing was forgotten before, a value is not in the dataset, a file in the
-            workspace is damaged, or another command or a rating page is running.
+        InputError: nothing is given and nothing was forgotten before, or a value is not in the dataset. Or a file in
+            the workspace is damaged, or another command or a rating page is running.
         SchemaError: a manifest is of another schema version.
         StorageError: a file cannot be written; the same call continues.
 
