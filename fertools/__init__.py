@@ -131,6 +131,8 @@ if TYPE_CHECKING:
     from fertools.training.jobs.system_list import list_systems as list_systems
     from fertools.training.jobs.train import TrainResult as TrainResult
     from fertools.training.jobs.train import train as train
+    from fertools.transfer.forget import ForgetSummary as ForgetSummary
+    from fertools.transfer.forget import forget as forget
     from fertools.transfer.inventory import CopySummary as CopySummary
     from fertools.transfer.merge import merge as merge
     from fertools.transfer.pull import pull as pull
@@ -326,6 +328,10 @@ _NAMES = {
     "fertools.training.jobs.train": (
         "TrainResult",
         "train",
+    ),
+    "fertools.transfer.forget": (
+        "ForgetSummary",
+        "forget",
     ),
     "fertools.transfer.inventory": ("CopySummary",),
     "fertools.transfer.merge": ("merge",),

@@ -32,7 +32,7 @@ _TEXT = """
     evaluate_runs export_annotations fill_emotion fill_prior filter_faces generate identify
     import_annotations import_labels ingest list_datasets list_systems load_model measure_agreement merge
     predict preview_dataset publish pull push read_faces read_sources recrop run_experiment select_frames
-    split train validate write_suggestions
+    split train validate write_suggestions ForgetSummary forget
 """
 NAMES = _TEXT.split()
 """Every name that users may rely on. A change here is a change for them."""

@@ -9,6 +9,7 @@ from fertools.core.arguments import call
 
 INGEST = call("ingest(inputs, workspace)", "ingest SOURCE")
 FILTER = call("filter_faces(workspace)", "filter")
+FORGET = call("forget(workspace)", "forget")
 IDENTIFY = call("identify(workspace)", "identify")
 VALIDATE = call("validate(workspace)", "validate")
 SPLIT = call("split(workspace, folds=10)", "split --folds 10")

@@ -17,7 +17,7 @@ import tomli_w
 
 from fertools.core import calls, files, locking
 from fertools.core.arguments import argument
-from fertools.core.errors import InputError
+from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.toml import parse_toml, table_in
 
 SETTINGS_NAME = "fertools.toml"
@@ -132,6 +132,21 @@ class Workspace:
         return self.root / "manifests" / "embeddings"
 
     @property
+    def forgotten(self) -> Path:
+        """`manifests/forgotten.json`: digests of everything that `forget` removed, which no command brings back."""
+        return self.root / "manifests" / "forgotten.json"
+
+    @property
+    def forgetting(self) -> Path:
+        """`manifests/forgetting.json`: what a `forget` is removing; it exists only until that ends."""
+        return self.root / "manifests" / "forgetting.json"
+
+    @property
+    def merged(self) -> Path:
+        """`manifests/merged.json`: the folders of the workspaces that were merged into this one."""
+        return self.root / "manifests" / "merged.json"
+
+    @property
     def decisions(self) -> Path:
         """`annotations/people.jsonl`: the append-only log of decisions about who is who."""
         return self.root / "annotations" / "people.jsonl"
@@ -142,7 +157,7 @@ class Workspace:
         return self.root / "manifests" / ".lock"
 
     @contextlib.contextmanager
-    def locked(self, purpose: str) -> Iterator[None]:
+    def locked(self, purpose: str, *, forgetting: bool = False) -> Iterator[None]:
         """Hold the lock on the manifest while the block runs, after removing unfinished files of killed commands.
 
         The folders of crops are not searched, because they may contain millions of files. The commands that write crops
@@ -150,12 +165,18 @@ class Workspace:
 
         Args:
             purpose: name of the operation, such as `an ingest`, for the error of a second command.
+            forgetting: whether the operation finishes a stopped `forget`. No other one may run before that.
 
         Raises:
             InputError: another command holds the lock (see `fertools.core.locking.exclusive`).
+            ResumeRefused: a `forget` was stopped before its end.
             StorageError: the workspace was removed while the block ran, or cannot be written.
         """
         with locking.exclusive(self.lock_path, purpose):
+            if self.forgetting.is_file() and not forgetting:
+                raise ResumeRefused(
+                    f"{self.root} was forgetting faces when it was stopped; finish that first with {calls.FORGET}"
+                )
             files.remove_unfinished(self.root, below=False)
             for folder in (self.manifest.parent, self.ratings.parent):
                 files.remove_unfinished(folder)

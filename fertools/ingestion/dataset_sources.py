@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -226,13 +226,16 @@ def write_pictures(dataset: DatasetSources) -> None:
         files.write_bytes(path, encoded.tobytes(), flush=False)
 
 
-def save_dataset(workspace: Workspace, dataset: DatasetSources, name: str) -> None:
+def save_dataset(
+    workspace: Workspace, dataset: DatasetSources, name: str, forgotten: Collection[Path] = frozenset()
+) -> None:
     """Record a dataset in the workspace: its terms, and a table of everything that it says about its faces.
 
     Args:
         workspace: the workspace.
         dataset: the dataset.
         name: name of the dataset in the manifest.
+        forgotten: files that the workspace has forgotten. They get no rows, and pictures written from a table go.
 
     Raises:
         StorageError: the disk is full or cannot be written.
@@ -247,7 +250,10 @@ def save_dataset(workspace: Workspace, dataset: DatasetSources, name: str) -> No
         "cite": terms.cite,
     }
     workspace.save_settings(SECTION, {**workspace.settings().get(SECTION, {}), name: record})
-    rows = [row for path, file in dataset.described.items() for row in _rows(workspace.name_of(path), file)]
+    described = {path: file for path, file in dataset.described.items() if path not in forgotten}
+    rows = [row for path, file in described.items() for row in _rows(workspace.name_of(path), file)]
+    for picture in (path for path, file in dataset.described.items() if path in forgotten and file.pixels is not None):
+        picture.unlink(missing_ok=True)
     path = workspace.manifest.parent / "datasets" / f"{_safe(name)}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as temporary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,9 @@ from fertools.ingestion.postprocessing import join_reasons, none_kept_reason
 from fertools.ingestion.search import Search
 from fertools.ingestion.steps import reason_of
 from fertools.ingestion.workload import Done
-from fertools.manifests.schema import FACES
+from fertools.manifests import nested
+from fertools.manifests.schema import FACES, SOURCES
+from fertools.manifests.tombstones import Tombstones
 from fertools.sources.archives.opened import local_file
 from fertools.sources.points import PointTable
 
@@ -55,6 +58,7 @@ class Extractor:
         points: landmarks that came with the sources, for sources that are face crops already.
         tick: called with the work done, for every searched frame.
         heartbeat: called for every decoded frame, to show that the work continues.
+        tombstones: what the workspace has forgotten.
     """
 
     workspace: Workspace
@@ -65,6 +69,7 @@ class Extractor:
     points: PointTable = field(default_factory=PointTable)
     tick: Callable[[Done], None] = lambda done: None
     heartbeat: Callable[[], None] = lambda: None
+    tombstones: Tombstones = field(default_factory=Tombstones)
 
     def extract(self, source: Source) -> Extracted:
         """Return the rows of `source` after writing its crops; a source that cannot be read gives a failed row.
@@ -84,8 +89,9 @@ class Extractor:
                     *(source, file, self.workspace, self.options, self.search, self.threads, self.points),
                     *(self.tick, self.heartbeat),
                     measured=measured,
+                    tombstones=self.tombstones,
                 )
-                faces = run_steps(self.steps, context)
+                faces = self._without_forgotten(run_steps(self.steps, context))
         except (MachineError, Interrupted):
             raise
         except Exception as error:
@@ -100,6 +106,16 @@ class Extractor:
         remark, trace = measured.pop("remark", None), measured.pop("trace", None)
         measured["reason"] = join_reasons(source.reason, remark, measured.get("reason"), none_kept_reason(faces))
         return Extracted({**row, **measured, **outcome(faces)}, faces, trace)
+
+    def _without_forgotten(self, faces: pa.Table) -> pa.Table:
+        """Return the faces without those of a forgotten person whom only the labels of a dataset name."""
+        if not self.tombstones.digests.get("subject"):
+            return faces
+        gone, _ = self.tombstones.select(faces, SOURCES.arrow.empty_table())
+        for name in faces.filter(pc.is_in(faces["face_id"], value_set=pa.array(sorted(gone), pa.string())))["path"]:
+            with suppress(FileNotFoundError):
+                (self.workspace.root / name.as_py()).unlink()
+        return nested.keep(faces, pc.invert(pc.is_in(faces["face_id"], value_set=pa.array(sorted(gone), pa.string()))))
 
 
 def outcome(faces: pa.Table) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Collection, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,7 @@ from fertools.core.notebook import HtmlFields
 from fertools.core.progress import Reporter, Silent
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.faces.centring import CENTRED
 from fertools.faces.detection.registry import load_detector
-from fertools.faces.templates import template_names
 from fertools.ingestion.dataset_sources import (
     dataset_options,
     find_dataset,
@@ -41,11 +38,11 @@ from fertools.ingestion.dataset_sources import (
 from fertools.ingestion.detection_cache import drop_caches
 from fertools.ingestion.engines.base import Engine, choose_engine, commit
 from fertools.ingestion.extract import Extracted, source_row
-from fertools.ingestion.filter import SECTION as FILTER
 from fertools.ingestion.filter import kept_from
-from fertools.ingestion.frame_selection import SECTION as SELECT
+from fertools.ingestion.forgotten import ForgottenFiles
 from fertools.ingestion.frame_selection import rebuild_selected
 from fertools.ingestion.options import IngestOptions
+from fertools.ingestion.overwrite import remove_output
 from fertools.ingestion.pipeline import Step, step_names
 from fertools.ingestion.plan import Plan, dataset_of, make_plan
 from fertools.ingestion.record import record_of, refuse_other_options
@@ -56,6 +53,7 @@ from fertools.ingestion.steps import default_steps
 from fertools.ingestion.votes import votes_path, write_votes
 from fertools.ingestion.workload import Done, Workload
 from fertools.manifests import store
+from fertools.manifests.tombstones import add_tombstones, read_tombstones
 from fertools.sources.archives.opened import local_file
 from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.images import is_wide
@@ -168,7 +166,7 @@ def ingest(
     open_for_writing(workspace)
     with workspace.locked("ingest"):
         if options.overwrite:
-            _forget_everything(workspace)
+            remove_output(workspace)
         refuse_other_options(workspace, options, detector, changed)
         keys = {(dataset_of(file, options), file.modality or options.modality) for file in found}
         described = describe_source_options(workspace, options, keys, dataset.recorded if dataset else None)
@@ -181,11 +179,16 @@ def ingest(
         _note_some(discovery.remarks, "members of archives", report)
         if dataset is not None:
             write_pictures(dataset)
-            save_dataset(workspace, dataset, options.dataset or dataset.descriptor.name)
         note_dataset(workspace, dataset, options, report)
-        plan = make_plan(workspace, found, rules, options, report)
+        record = record_of(workspace, options, detector, changed)
+        # The workers, and a later merge, read the tombstones of a share.
+        tombstones = add_tombstones(workspace, read_tombstones(whole))
+        plan = make_plan(workspace, found, rules, options, report, ForgottenFiles(tombstones, record, described))
+        found = [file for file in found if file.path not in plan.forgotten]
+        if dataset is not None:
+            save_dataset(workspace, dataset, options.dataset or dataset.descriptor.name, plan.forgotten)
         drop_caches(workspace.parts, keep={item.name for item in plan.items})
-        workspace.save_settings("ingest", record_of(workspace, options, detector, changed))
+        workspace.save_settings("ingest", record)
         workspace.save_settings(SOURCES, described)
         if detector.remark and options.engine == "local" and not options.crops:
             report.note(detector.remark)
@@ -373,27 +376,3 @@ def open_for_writing(workspace: Workspace) -> None:
     if not os.access(folder, os.W_OK):
         raise StorageError(f"{folder} cannot be written; allow it or choose another place with {argument('workspace')}")
     products.mark(workspace.crops)
-
-
-def _forget_everything(workspace: Workspace) -> None:
-    """Remove the output of earlier ingests; ratings, training runs and files of the user stay."""
-    workspace.manifest.unlink(missing_ok=True)
-    workspace.sources.unlink(missing_ok=True)
-    drop_caches(workspace.parts)
-    for pattern in ("*.faces.parquet", "*.sources.parquet"):
-        for path in workspace.parts.glob(pattern):
-            path.unlink()
-    crop = re.compile(r"[0-9a-f]{32}\.(jpg|png)")
-    others = rf"(?:{'|'.join(template_names())}|{CENTRED})-[0-9]+"
-    folders = [path for path in workspace.crops.glob("*-*") if re.fullmatch(others, path.name)]
-    shards = [path for folder in (workspace.crops, *folders) for path in folder.glob("[0-9a-f][0-9a-f]")]
-    for shard in shards:
-        for path in shard.iterdir():
-            if crop.fullmatch(path.name):
-                path.unlink()
-        with suppress(OSError):  # the folder is not empty, because it has other files
-            shard.rmdir()
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()
-    workspace.drop_settings("ingest", "split", SOURCES, FILTER, SELECT)

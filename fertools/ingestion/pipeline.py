@@ -26,6 +26,7 @@ from fertools.ingestion.temporal_buffer import FrameFaces
 from fertools.ingestion.workload import Done
 from fertools.manifests.schema import FACES
 from fertools.manifests.table_writer import TableWriter
+from fertools.manifests.tombstones import Tombstones
 from fertools.sources.points import PointTable
 from fertools.sources.shots import CutDetector
 
@@ -47,6 +48,7 @@ class SourceContext:
         shots: cuts between the shots of a video, filled in during decoding.
         measured: columns of the source's row that the steps fill in, and `remark` and `trace`.
         read_bytes: number of bytes of a video read so far, updated by the first step.
+        tombstones: what the workspace has forgotten; a forgotten face gets no crop and no row.
     """
 
     source: Source
@@ -61,6 +63,7 @@ class SourceContext:
     shots: CutDetector = field(default_factory=CutDetector)
     measured: dict[str, Any] = field(default_factory=dict)
     read_bytes: int = 0
+    tombstones: Tombstones = field(default_factory=Tombstones)
     _told_bytes: int = field(default=0, init=False)
 
     @property

@@ -21,6 +21,7 @@ from fertools.core.explain import raise_of_machine
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace
+from fertools.ingestion.forgotten import ForgottenFiles
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store
 from fertools.sources.archives.opened import exists, hash_content, split_member, stamp
@@ -91,7 +92,8 @@ class Plan:
         resolved: sources that need no work: copies of other sources, and files that cannot be read.
         before: number of sources that are committed already.
         gone: names of committed sources whose files are missing.
-        remarks: notes for the user about labels of new copies that the committed faces do not have.
+        remarks: notes for the user: labels of new copies that the committed faces do not have, and forgotten files.
+        forgotten: given files that the workspace has forgotten, so they are left out.
     """
 
     items: tuple[Item, ...]
@@ -99,6 +101,7 @@ class Plan:
     before: int
     gone: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    forgotten: frozenset[Path] = frozenset()
 
 
 def make_plan(
@@ -107,11 +110,12 @@ def make_plan(
     rules: NamingRules,
     options: IngestOptions,
     report: Reporter | None = None,
+    forgotten_files: ForgottenFiles | None = None,
 ) -> Plan:
     """Return the work that remains for the files in `found`.
 
     Of several files with the same content, one is ingested with the labels of all. New files are read completely to
-    compute their digests; `report` receives the progress if that takes long.
+    compute their digests; `report` receives the progress if that takes long. `forgotten_files` are left out.
 
     Raises:
         InputError: the path of a file names two people.
@@ -124,6 +128,9 @@ def make_plan(
     todo: list[Source] = []
     resolved: list[Source] = []
     remarks: list[str] = []
+    stones = forgotten_files or ForgottenFiles()
+    forgotten: set[Path] = set()
+    unsure: set[Path] = set()
     before = 0
     reading = _Reading(digests.unread_bytes(found), len(found), report or Silent())
     for file in found:
@@ -131,6 +138,14 @@ def make_plan(
         old = committed.get(source.name)
         digest, trouble = digests.of(file.path)
         reading.advance(digests.read_bytes)
+        source_id = digest or id_of_name(source.name)
+        if stones.is_forgotten(source_id, source.subject_id, source.subject_origin):
+            digests.drop(file.path)
+            forgotten.add(file.path)
+            continue
+        if old is None and stones.is_unsure(source_id, source.dataset, source.modality):
+            unsure.add(file.path)
+            continue
         if digest is not None:
             copies.setdefault(digest, []).append(source)
         if old is not None:
@@ -150,7 +165,14 @@ def make_plan(
     names = committed.keys() - {workspace.name_of(file.path) for file in found}
     gone = tuple(name for name in sorted(names) if not exists(workspace.path_of(name)))
     todo = [_with_labels_of(source, copies[source.source_id]) for source in todo]
-    return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks))
+    if forgotten:
+        remarks.append(f"left out: {len(forgotten):,} files that this dataset has forgotten")
+    if unsure:
+        remarks.append(
+            f"left out: {len(unsure):,} files with forgotten faces, which are recognised only with the options of the "
+            "ingest that found them"
+        )
+    return Plan(tuple(_items(todo)), tuple(resolved), before, gone, tuple(remarks), frozenset(forgotten | unsure))
 
 
 def dataset_of(file: SourceFile, options: IngestOptions) -> str | None:
@@ -363,6 +385,10 @@ class _Digests:
         self._known[name] = [*key, digest]
         self._changed = True
         return digest, None
+
+    def drop(self, path: Path) -> None:
+        """Keep no digest of a file, which would name it."""
+        self._changed |= self._known.pop(self._workspace.name_of(path), None) is not None
 
     def save(self) -> None:
         if self._changed:

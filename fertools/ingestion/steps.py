@@ -177,7 +177,8 @@ class Crop:
     def cut(self, seen: FrameFaces, context: SourceContext) -> FrameFaces:
         """Write the crops of a frame and return the frame with the rows of its faces."""
         cropper, shared = Cropper(context.workspace, context.options), row_of_frame(seen, context)
-        return replace(seen, rows=tuple({**cropper.found(seen.frame.rgb, face), **shared} for face in seen.faces))
+        faces = (face for face in seen.faces if not context.tombstones.has("face", face.face_id))
+        return replace(seen, rows=tuple({**cropper.found(seen.frame.rgb, face), **shared} for face in faces))
 
 
 class CropWhole:
@@ -195,8 +196,12 @@ class CropWhole:
                 yield replace(seen, rows=tuple(self._boxed(cropper, seen, boxes, context)))
                 continue
             points = context.points.of(context.source.path, seen.frame.index)
-            row = cropper.given(seen.frame.rgb, points, _face_id(context.source, seen.frame, 0))
+            face_id = _face_id(context.source, seen.frame, 0)
             context.tick_frame(1)
+            if context.tombstones.has("face", face_id):
+                yield replace(seen, rows=())
+                continue
+            row = cropper.given(seen.frame.rgb, points, face_id)
             yield replace(seen, rows=({**row, **row_of_frame(seen, context), "track_id": seen.shot},))
 
     def _boxed(
@@ -205,7 +210,10 @@ class CropWhole:
         """Yield a row for each labelled box of a picture, which needs no detector."""
         context.tick_frame(len(boxes))
         for place, box in enumerate(boxes):
-            row = cropper.boxed(seen.frame.rgb, box, _face_id(context.source, seen.frame, place))
+            face_id = _face_id(context.source, seen.frame, place)
+            if context.tombstones.has("face", face_id):
+                continue
+            row = cropper.boxed(seen.frame.rgb, box, face_id)
             yield {**row, **row_of_frame(seen, context), "track_id": seen.shot}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -265,7 +265,7 @@ def forget_failed(workspace: Workspace) -> int:
     return forgotten
 
 
-def replace_columns(table: pa.Table, columns: dict[str, Iterable[Any]]) -> pa.Table:
+def replace_columns(table: pa.Table, columns: Mapping[str, Iterable[Any]]) -> pa.Table:
     """Return a table of FACES with some columns replaced; values are in row order."""
     for name, values in columns.items():
         field = FACES.arrow.field(name)

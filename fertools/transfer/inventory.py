@@ -41,7 +41,8 @@ class CopySummary(HtmlFields):
         before: number of objects that the other side already had.
         tables: number of tables and settings that a pull rebuilds instead of copying them.
         left: number of crops that a pull leaves in the store, because it was not called with `crops`.
-        ignored: number of objects that belong to no complete part, such as those of an unfinished push.
+        ignored: number of objects that belong to no complete part, such as those of an unfinished push, or that this
+            workspace has forgotten.
         copied_bytes: number of bytes that this run copied.
     """
 

@@ -36,6 +36,9 @@ from fertools.ingestion.source_options import SECTION as DESCRIBED
 from fertools.ingestion.source_options import join_source_options
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
+from fertools.manifests.tombstones import Tombstones
+from fertools.transfer.merged_folders import record_merged
+from fertools.transfer.obedience import filter_forgotten, is_forgotten, joined_tombstones, obey_tombstones
 from fertools.transfer.union import Entry, decide, read_entries
 
 
@@ -49,7 +52,7 @@ def merge(
     """Add the sources and faces of other workspaces to a workspace.
 
     The other workspaces are not changed. Their labels and subjects are added, too, but not their folds, because a split
-    belongs to a whole dataset.
+    belongs to a whole dataset. What one of the workspaces has forgotten is left out, and removed from `workspace`.
 
     Args:
         workspace: the workspace to add to; it may already have sources.
@@ -90,9 +93,10 @@ def merge(
             if one is workspace or os.access(one.manifest.parent, os.W_OK):
                 held.enter_context(one.locked("a merge"))
         files.remove_unfinished(workspace.crops)
-        decided = decide(
-            workspace, list(chain.from_iterable(read_entries(workspace, one) for one in (workspace, *joined)))
-        )
+        record_merged(workspace, joined)
+        tombstones = obey_tombstones(workspace, joined_tombstones(workspace, joined))
+        entries = chain.from_iterable(read_entries(workspace, one) for one in (workspace, *joined))
+        decided = decide(workspace, [entry for entry in entries if not is_forgotten(entry, tombstones)])
         for section in ("ingest", FILTER):
             if section in joined[0].settings():
                 workspace.save_settings(section, joined[0].settings()[section])
@@ -104,7 +108,7 @@ def merge(
         }:
             workspace.save_settings(TERMS, terms)
         try:
-            new = _carry_out(workspace, decided, report, copy=copy)
+            new = _carry_out(workspace, decided, report, tombstones, copy=copy)
         finally:
             rebuild_selected(workspace, joined)
     return summarise(workspace, new)
@@ -154,7 +158,9 @@ def _refuse_incomplete(workspaces: Sequence[Workspace]) -> None:
         )
 
 
-def _carry_out(workspace: Workspace, decided: Sequence[Entry], report: Reporter, *, copy: bool) -> int:
+def _carry_out(
+    workspace: Workspace, decided: Sequence[Entry], report: Reporter, tombstones: Tombstones, *, copy: bool
+) -> int:
     """Write the decided entries; return the number of added sources."""
     parts: dict[tuple[Workspace, Path], list[Entry]] = {}
     for entry in decided:
@@ -171,6 +177,7 @@ def _carry_out(workspace: Workspace, decided: Sequence[Entry], report: Reporter,
         sources = SOURCES.table([entry.row for entry in entries])
         faces = store.read_table(part.with_name(part.name.replace(".sources.", ".faces.")), FACES)
         faces = nested.keep(faces, pc.is_in(faces["source_id"], value_set=sources["source_id"].combine_chunks()))
+        faces, sources = filter_forgotten(faces, sources, tombstones)
         for path in _crops(other, faces):
             _link_or_copy(other.root / path, workspace.root / path, copy=copy)
         flush_crops()

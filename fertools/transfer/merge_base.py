@@ -88,12 +88,45 @@ def write_merge_base(workspace: Workspace, url: str, state: State, *, sending: b
         )
         labels = pa.concat_tables([state.labels, gone.cast(state.labels.schema)])
         state = State(old.settings | state.settings, old.parts | state.parts, labels)
-    record = json.dumps({"url": url, "settings": state.settings, "parts": state.parts}).encode()
-    table = state.labels.replace_schema_metadata({_RECORD: record})
-    with files.replacing(sent if sending else base) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    _write_state(sent if sending else base, url, state)
     if not sending:
         sent.unlink(missing_ok=True)
+
+
+def known_stores(workspace: Workspace) -> list[str]:
+    """Return the addresses that a workspace was copied to or from."""
+    found = set()
+    for path in workspace.merge_bases.glob("*.parquet"):
+        with reading(path, "is damaged", "remove it, then copy the dataset again"):
+            found.add(str(json.loads(pq.read_schema(path).metadata[_RECORD])["url"]))
+    return sorted(found)
+
+
+def replace_parts(workspace: Workspace, url: str, changed: dict[str, tuple[str, str | None]]) -> None:
+    """Record that parts changed in a store, so that they do not count as changed by another workspace.
+
+    Args:
+        workspace: the workspace.
+        url: address of the store.
+        changed: digest of the sources table of each part before, and after; None if the part is gone.
+    """
+    for path in _records(workspace, url):
+        if not path.is_file():
+            continue
+        state = _read_state(path)
+        parts = dict(state.parts)
+        for part, (before, after) in changed.items():
+            if parts.get(part) == before:
+                parts.pop(part)
+                parts |= {} if after is None else {part: after}
+        if parts != state.parts:
+            _write_state(path, url, State(state.settings, parts, state.labels))
+
+
+def _write_state(path: Path, url: str, state: State) -> None:
+    record = json.dumps({"url": url, "settings": state.settings, "parts": state.parts}).encode()
+    with files.replacing(path) as temporary:
+        pq.write_table(state.labels.replace_schema_metadata({_RECORD: record}), temporary, compression="zstd")
 
 
 def _labels(faces: pa.Table) -> pa.Table:

@@ -22,6 +22,8 @@ from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import SETTINGS_HEADER, Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, LABEL_COLUMNS, SOURCES
+from fertools.manifests.tombstones import read_tombstones
+from fertools.transfer.forget_store import FORGOTTEN, read_remote_tombstones, to_bytes
 from fertools.transfer.inventory import (
     MANIFEST,
     SETTINGS,
@@ -35,6 +37,7 @@ from fertools.transfer.inventory import (
     shares_in,
 )
 from fertools.transfer.merge_base import local_state, read_merge_bases, write_merge_base
+from fertools.transfer.obedience import filter_forgotten, obey_tombstones, without_forgotten
 from fertools.transfer.three_way import Preference, merge_labels, three_way_merge, unfinished
 
 
@@ -48,7 +51,8 @@ def pull(
 ) -> CopySummary:
     """Copy a dataset from a store into a workspace and its shares, and continue an earlier pull.
 
-    Everything that only the workspace has stays. Labels that one side changed since the last copy are kept.
+    Everything that only the workspace has stays. Labels that one side changed since the last copy are kept. What the
+    store has forgotten is removed from the workspace, and what the workspace has forgotten is not copied.
 
     Args:
         workspace: the workspace to copy to; it may be empty, or already have parts of the dataset.
@@ -84,6 +88,7 @@ def pull(
             ) from error
         with one.locked("a pull"):
             files.remove_unfinished(one.crops)
+            obey_tombstones(one, read_remote_tombstones(there))
             total += _Pull(one, there, report or Silent(), crops=crops, prefer=prefer).run()
     return total
 
@@ -99,6 +104,7 @@ class _Pull:
         self._local, self._remote_state = local_state(workspace), read_remote_state(remote)
         self._bases = read_merge_bases(workspace, remote.url)
         self._crops = crops_in(self._remote_state.sizes)
+        self._tombstones = read_tombstones(workspace)
         self._seen: set[str] = set()
         self._summary = CopySummary()
 
@@ -106,7 +112,7 @@ class _Pull:
         url, there = self._remote.url, self._remote_state.state
         merged = three_way_merge(self._workspace, self._local, there, self._bases, url, self._prefer)
         self._report.start(len(self._remote_state.sizes))
-        tables = [name for name in (SETTINGS, MANIFEST, SOURCES_TABLE) if name in self._remote_state.sizes]
+        tables = [name for name in (SETTINGS, MANIFEST, SOURCES_TABLE, FORGOTTEN) if name in self._remote_state.sizes]
         self._count(tables, CopySummary(tables=len(tables)))
         if merged.taken_parts:
             self._save(unfinished(merged.settings))
@@ -117,7 +123,7 @@ class _Pull:
             # An interrupted pull leaves a complete manifest of the parts that it copied.
             self._rebuild()
         self._save(merged.settings)
-        write_merge_base(self._workspace, url, there)
+        write_merge_base(self._workspace, url, without_forgotten(there, self._tombstones))
         objects = len(self._remote_state.sizes)
         summary = replace(self._summary, parts=len(there.parts), objects=objects, ignored=objects - len(self._seen))
         if (known := summary.copied + summary.before + summary.tables + summary.left) != len(self._seen):
@@ -131,8 +137,14 @@ class _Pull:
         paths = [self._workspace.root / name for name in names]
         contents = self._remote.read(names) if new else {}
         if new:
-            faces = read_content(self._remote, names[0], contents[names[0]], FACES, ("face_id",))
-            read_content(self._remote, names[1], contents[names[1]], SOURCES)
+            faces = read_content(self._remote, names[0], contents[names[0]], FACES)
+            sources = read_content(self._remote, names[1], contents[names[1]], SOURCES)
+            rows, listed = filter_forgotten(faces, sources, self._tombstones)
+            if not len(listed) and len(sources):
+                return
+            if not (rows.equals(faces) and listed.equals(sources)):
+                contents = {names[0]: to_bytes(rows, FACES), names[1]: to_bytes(listed, SOURCES)}
+            faces = rows
         else:
             faces = store.read_table(paths[0], FACES, ("face_id",))
         crops = [name for face_id in faces["face_id"].to_pylist() for name in self._crops.get(face_id, [])]

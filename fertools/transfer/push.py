@@ -24,6 +24,8 @@ from fertools.ingestion.dataset_sources import refuse_unshareable
 from fertools.ingestion.shards import shard_folders
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
+from fertools.transfer.forget_store import forget_in_store, read_remote_tombstones
+from fertools.transfer.forget_target import find_forgotten
 from fertools.transfer.inventory import (
     MANIFEST,
     SETTINGS,
@@ -35,7 +37,7 @@ from fertools.transfer.inventory import (
     read_remote_state,
     read_settings,
 )
-from fertools.transfer.merge_base import local_state, read_merge_bases, write_merge_base
+from fertools.transfer.merge_base import known_stores, local_state, read_merge_bases, write_merge_base
 from fertools.transfer.three_way import refuse_unlike, three_way_merge, unfinished
 
 
@@ -43,6 +45,8 @@ def push(
     workspace: WorkspaceLike, url: str, report: Reporter | None = None, *, allow_restricted: bool = False
 ) -> CopySummary:
     """Copy a workspace and its shares to a store, and continue an earlier push.
+
+    What the workspace has forgotten is removed from the store.
 
     Args:
         workspace: the workspace to copy; it is not changed.
@@ -73,8 +77,20 @@ def push(
     total = CopySummary()
     for one, there in places:
         with one.locked("a push"):
+            _refuse_forgotten(one, there)
+            if there.url in known_stores(one):
+                # It may have parts that are gone here, because they were forgotten while it could not be reached.
+                forget_in_store(one, there.url)
             total += _Push(one, there, report or Silent()).run()
+            forget_in_store(one, there.url)
     return total
+
+
+def _refuse_forgotten(workspace: Workspace, remote: ObjectStore) -> None:
+    """Raise ResumeRefused if the store has forgotten faces that are still here."""
+    if (stones := read_remote_tombstones(remote)) and find_forgotten(workspace, stones):
+        url = remote.url
+        raise ResumeRefused(f"{url} has forgotten faces that are still here; run {calls.pull(url)} and push again")
 
 
 class _Push:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "merge": (fertools.merge,),
     "push": (fertools.push,),
     "pull": (fertools.pull,),
+    "forget": (fertools.forget,),
     "recrop": (fertools.RecropOptions, fertools.recrop),
     "annotate": (Plan, Address, Settings, fertools.fill_prior),
     "annotate_agreement": (fertools.measure_agreement,),

@@ -30,6 +30,7 @@ from fertools.ingestion.search import Search
 from fertools.ingestion.workload import Done
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, SOURCES
+from fertools.manifests.tombstones import read_tombstones
 from fertools.sources.points import PointTable, read_points
 
 Watch = Callable[[Done], None]
@@ -107,7 +108,8 @@ def make_extractor(
     cv2.setNumThreads(1)
     search = Search(detector, threads, options.batch_size, exhaustive=options.exhaustive)
     points = read_points(options.landmarks) if options.landmarks else PointTable()
-    return Extractor(workspace, options, search, steps, threads, points, tick, heartbeat)
+    tombstones = read_tombstones(workspace)
+    return Extractor(workspace, options, search, steps, threads, points, tick, heartbeat, tombstones)
 
 
 def extract_and_commit(extractor: Extractor, item: Item) -> list[Outcome]:

@@ -108,11 +108,28 @@ def find_differing(folders: Iterable[RunFolder]) -> tuple[RunFolder, RunFolder] 
     return None
 
 
+def was_given(folder: RunFolder, faces: Iterable[str]) -> bool | None:
+    """Return whether a run was given one of some real faces, to train on or to test; None if its pixels are unknown.
+
+    Args:
+        folder: folder of the run.
+        faces: identifiers of the faces.
+    """
+    if (recorded := _read(folder)) is None:
+        return None
+    names = {row.tobytes() for row in recorded[:, :_NAME_BYTES]}
+    return not names.isdisjoint(_digest_name(face) for face in faces)
+
+
+def _digest_name(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), digest_size=_NAME_BYTES).digest()
+
+
 def _name_digests(selection: Selection) -> np.ndarray:
     """Return a digest of the name of each face; zeros for generated faces, which each run names by itself."""
     tables = [faces.table for faces in selection.domains.values()]
     names = [name for table in tables for name in table["face_id"].to_pylist()]
-    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=_NAME_BYTES).digest() for name in names)
+    digests = b"".join(map(_digest_name, names))
     generated = np.concatenate([np.asarray(pc.is_valid(table["parent_id"])) for table in tables])
     return np.where(generated[:, None], 0, np.frombuffer(digests, np.uint8).reshape(len(names), _NAME_BYTES))
 
