@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from fertools.manifests.query import FaceSelection as FaceSelection
     from fertools.manifests.store import read_faces as read_faces
     from fertools.manifests.store import read_sources as read_sources
+    from fertools.manifests.summary import LabelCount as LabelCount
     from fertools.manifests.validation import ValidationReport as ValidationReport
     from fertools.manifests.validation import validate as validate
     from fertools.samples.dataset import SampleSummary as SampleSummary
@@ -132,6 +133,13 @@ if TYPE_CHECKING:
     from fertools.transfer.merge import merge as merge
     from fertools.transfer.pull import pull as pull
     from fertools.transfer.push import push as push
+    from fertools.views.conditions import FaceConditions as FaceConditions
+    from fertools.views.stats import DatasetStats as DatasetStats
+    from fertools.views.stats import Distribution as Distribution
+    from fertools.views.stats import PersonCount as PersonCount
+    from fertools.views.stats import SourceCount as SourceCount
+    from fertools.views.stats import stats as stats
+    from fertools.views.stats_page import write_stats_page as write_stats_page
 
 __version__ = "0.1.0"
 
@@ -244,6 +252,7 @@ _NAMES = {
         "read_faces",
         "read_sources",
     ),
+    "fertools.manifests.summary": ("LabelCount",),
     "fertools.manifests.validation": (
         "ValidationReport",
         "validate",
@@ -323,6 +332,15 @@ _NAMES = {
     "fertools.transfer.merge": ("merge",),
     "fertools.transfer.pull": ("pull",),
     "fertools.transfer.push": ("push",),
+    "fertools.views.conditions": ("FaceConditions",),
+    "fertools.views.stats": (
+        "DatasetStats",
+        "Distribution",
+        "PersonCount",
+        "SourceCount",
+        "stats",
+    ),
+    "fertools.views.stats_page": ("write_stats_page",),
 }
 """Public names by their modules."""
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}

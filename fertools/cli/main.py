@@ -48,6 +48,7 @@ COMMANDS = {
     "compare": "Compare runs of any systems on one test set, with paired tests.",
     "experiment": "Run a paper's whole protocol, fold by fold.",
     "report": "Write the HTML report of a run or an experiment.",
+    "stats": "Show what is in the dataset, in the terminal or as a page.",
     "show": "Show the dataset as a table or a contact sheet.",
     "validate": "Check every invariant of the manifest.",
     "doctor": "Check what this machine can do and what is missing.",

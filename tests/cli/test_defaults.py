@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "evaluate": (fertools.evaluate_runs, fertools.EvaluationOptions),
     "compare": (fertools.compare_runs,),
     "experiment": (fertools.run_experiment,),
+    "stats": (fertools.FaceConditions,),
     "show": (fertools.ContactSheetOptions,),
     "validate": (fertools.validate,),
 }
@@ -60,10 +61,10 @@ ARGUMENTS = {
 """What has to be given."""
 OF_THE_TERMINAL = {
     # Where, how it is shown, and questions that end before anything is done.
-    *("folder", "as_json", "form", "listing", "explain", "dry_run", "csv_path", "sheet"),
+    *("folder", "as_json", "form", "listing", "explain", "dry_run", "csv_path", "sheet", "page"),
     *("va", "emotion", "prior", "no_browser", "hide_agreement"),
     # Given to the library in another form, which a test below or the command's own tests compare.
-    *("settings", "templates", "calibration", "suggestions"),
+    *("settings", "templates", "calibration", "suggestions", "ranges"),
 }
 """Options that no argument of the library has by the same name."""
 OWN = {"annotate": {"model"}, "annotate_agreement": {"overwrite"}, "annotate_export": {"out"}, "train": {"seed"}}
