@@ -32,10 +32,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def _table(workspace: Workspace, conditions: FaceConditions) -> pd.DataFrame:
-    table = store.read_faces(workspace).select(
-        [*("face_id", "emotion", "subject_id", "source_id", "dataset", "valence", "arousal", "blur", "yaw_deg", "fold")]
-        + ["status", "pts_s", "modality", "split"]
-    )
+    names = ("face_id", "emotion", "subject_id", "source_id", "dataset", "valence", "arousal", "blur", "yaw_deg", "fold")
+    table = store.read_faces(workspace).select([*names, "status", "pts_s", "modality", "split"])
     return table.filter(conditions.mask(table)).to_pandas()
 
 
