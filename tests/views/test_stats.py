@@ -32,9 +32,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def _table(workspace: Workspace, conditions: FaceConditions) -> pd.DataFrame:
-    names = ("face_id", "emotion", "subject_id", "source_id", "dataset", "valence", "arousal", "blur", "yaw_deg", "fold")
-    table = store.read_faces(workspace).select([*names, "status", "pts_s", "modality", "split"])
-    return table.filter(conditions.mask(table)).to_pandas()
+    texts = ("face_id", "emotion", "subject_id", "source_id", "dataset", "status", "modality", "split")
+    names = (*texts, "valence", "arousal", "blur", "yaw_deg", "fold", "pts_s")
+    table = store.read_faces(workspace).select(names)
+    found: pd.DataFrame = table.filter(conditions.mask(table)).to_pandas()
+    return found
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_the_command_prints_and_writes_what_the_library_finds(
     refused = fertools("stats", "-w", str(workspace.root), "--range", "blur")
     assert (refused.code, "COLUMN=LOW..HIGH" in refused.err, "--range" in refused.err) == (2, True, True)
     for scheme in ("light", "dark"):
-        page = browser.new_context(color_scheme=scheme).new_page()  # type: ignore[arg-type]
+        page = browser.new_context(color_scheme=scheme).new_page()
         page.goto((tmp_path / "stats.html").as_uri())
         assert page.locator("svg").count() > 5
         check_page(page)
