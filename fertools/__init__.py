@@ -77,13 +77,10 @@ if TYPE_CHECKING:
     from fertools.ingestion.recrop import RecropOptions as RecropOptions
     from fertools.ingestion.recrop import RecropSummary as RecropSummary
     from fertools.ingestion.recrop import recrop as recrop
-    from fertools.manifests.contact_sheet import ContactSheetOptions as ContactSheetOptions
-    from fertools.manifests.contact_sheet import draw_contact_sheet as draw_contact_sheet
     from fertools.manifests.dataset_workspace import Workspace as Workspace
     from fertools.manifests.query import FaceSelection as FaceSelection
     from fertools.manifests.store import read_faces as read_faces
     from fertools.manifests.store import read_sources as read_sources
-    from fertools.manifests.summary import LabelCount as LabelCount
     from fertools.manifests.validation import ValidationReport as ValidationReport
     from fertools.manifests.validation import validate as validate
     from fertools.samples.dataset import SampleSummary as SampleSummary
@@ -134,6 +131,11 @@ if TYPE_CHECKING:
     from fertools.transfer.pull import pull as pull
     from fertools.transfer.push import push as push
     from fertools.views.conditions import FaceConditions as FaceConditions
+    from fertools.views.contact_sheet import ContactSheetOptions as ContactSheetOptions
+    from fertools.views.contact_sheet import draw_contact_sheet as draw_contact_sheet
+    from fertools.views.contact_sheet import draw_film_strip as draw_film_strip
+    from fertools.views.face_picture import draw_face as draw_face
+    from fertools.views.label_counts import LabelCount as LabelCount
     from fertools.views.stats import DatasetStats as DatasetStats
     from fertools.views.stats import Distribution as Distribution
     from fertools.views.stats import PersonCount as PersonCount
@@ -242,17 +244,12 @@ _NAMES = {
         "RecropSummary",
         "recrop",
     ),
-    "fertools.manifests.contact_sheet": (
-        "ContactSheetOptions",
-        "draw_contact_sheet",
-    ),
     "fertools.manifests.dataset_workspace": ("Workspace",),
     "fertools.manifests.query": ("FaceSelection",),
     "fertools.manifests.store": (
         "read_faces",
         "read_sources",
     ),
-    "fertools.manifests.summary": ("LabelCount",),
     "fertools.manifests.validation": (
         "ValidationReport",
         "validate",
@@ -333,6 +330,13 @@ _NAMES = {
     "fertools.transfer.pull": ("pull",),
     "fertools.transfer.push": ("push",),
     "fertools.views.conditions": ("FaceConditions",),
+    "fertools.views.contact_sheet": (
+        "ContactSheetOptions",
+        "draw_contact_sheet",
+        "draw_film_strip",
+    ),
+    "fertools.views.face_picture": ("draw_face",),
+    "fertools.views.label_counts": ("LabelCount",),
     "fertools.views.stats": (
         "DatasetStats",
         "Distribution",

@@ -29,10 +29,11 @@ _TEXT = """
     RecropOptions RecropSummary ResumeRefused RunComparison RunEvaluation SampleOptions SampleSummary
     SchemaError SourceCount SplitSummary StorageError SystemList SystemState TrainResult
     TranslationMetrics ValidationReport WeightsState Workspace __version__ align assess_runs collect
-    compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations fill_emotion
-    fill_prior filter_faces generate identify import_annotations import_labels ingest list_datasets
-    list_systems load_model measure_agreement merge predict preview_dataset publish pull push read_faces
-    read_sources recrop run_experiment split stats train validate write_stats_page write_suggestions
+    compare_runs detect draw_contact_sheet draw_dataset draw_face draw_film_strip evaluate_runs
+    export_annotations fill_emotion fill_prior filter_faces generate identify import_annotations
+    import_labels ingest list_datasets list_systems load_model measure_agreement merge predict
+    preview_dataset publish pull push read_faces read_sources recrop run_experiment split stats
+    train validate write_stats_page write_suggestions
 """
 NAMES = _TEXT.split()
 """Every name that users may rely on. A change here is a change for them."""

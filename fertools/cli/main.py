@@ -49,7 +49,7 @@ COMMANDS = {
     "experiment": "Run a paper's whole protocol, fold by fold.",
     "report": "Write the HTML report of a run or an experiment.",
     "stats": "Show what is in the dataset, in the terminal or as a page.",
-    "show": "Show the dataset as a table or a contact sheet.",
+    "show": "Show faces as a table, a contact sheet, in their frame, or as a film strip.",
     "validate": "Check every invariant of the manifest.",
     "doctor": "Check what this machine can do and what is missing.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,6 +79,8 @@ class FaceConditions:
         for name, (low, high) in self.ranges.items():
             if name not in NUMBERS:
                 raise InputError(f"{argument('ranges')} names the column '{name}'; choose among {', '.join(NUMBERS)}")
+            if any(limit is not None and not math.isfinite(limit) for limit in (low, high)):
+                raise InputError(f"{argument('ranges')} of {name} is not finite; leave an open end out")
             if low is not None and high is not None and low > high:
                 raise InputError(f"{argument('ranges')} of {name} is {low:g} to {high:g}; give the lowest value first")
 
@@ -85,6 +88,17 @@ class FaceConditions:
     def columns(self) -> tuple[str, ...]:
         """The columns that decide."""
         return (*(column for _, column, wanted in self._texts() if wanted), *self.ranges)
+
+    def parts(self) -> tuple[FaceConditions, ...]:
+        """Return one condition per column. A face meets all conditions if it meets every part.
+
+        Example:
+            >>> [part.columns for part in FaceConditions(emotion=("anger",), ranges={"blur": (100, None)}).parts()]
+            [('emotion',), ('status',), ('blur',)]
+        """
+        texts = (FaceConditions(**{"status": (), name: wanted}) for name, _, wanted in self._texts() if wanted)
+        ranges = (FaceConditions(status=(), ranges={name: limits}) for name, limits in self.ranges.items())
+        return (*texts, *ranges)
 
     def mask(self, table: pa.Table) -> NDArray[np.bool_]:
         """Return whether each face meets all conditions, as N booleans.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
-from fertools.views.conditions import TEXTS, FaceConditions
+from fertools.views.conditions import FaceConditions
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,32 @@ class TextColumn:
 
 
 class DatasetColumns:
-    """The columns of the faces that meet some conditions.
+    """The columns of some faces.
+
+    Args:
+        read: returns a whole column of the manifest by name.
+        mask: which faces of the manifest to take; None for all.
+    """
+
+    def __init__(self, read: Callable[[str], pa.ChunkedArray], mask: NDArray[np.bool_] | None = None) -> None:
+        self._read_whole, self._mask = read, None if mask is None else pa.array(mask)
+
+    def text(self, name: str) -> TextColumn:
+        """Return a column of text. Values that no face has are left out."""
+        return encode(self._read(name))
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return a column of numbers, NaN where null."""
+        column = self._read(name).cast(pa.float64())
+        return np.asarray(column.to_numpy(), np.float64)
+
+    def _read(self, name: str) -> pa.ChunkedArray:
+        column = self._read_whole(name)
+        return column if self._mask is None else column.filter(self._mask)
+
+
+def read_columns(workspace: Workspace, conditions: FaceConditions) -> DatasetColumns:
+    """Return the columns of the faces that meet some conditions; each is read from the manifest when it is needed.
 
     Args:
         workspace: workspace of the manifest.
@@ -47,43 +72,31 @@ class DatasetColumns:
         SchemaError: the manifest is damaged or of another schema version.
     """
 
-    def __init__(self, workspace: Workspace, conditions: FaceConditions) -> None:
-        self._workspace = workspace
-        self._mask: NDArray[np.bool_] | None = None
-        for name, part in _single_conditions(conditions):
-            mask = part.mask(store.read_faces(workspace, [name]))
-            self._mask = mask if self._mask is None else self._mask & mask
+    def read(name: str) -> pa.ChunkedArray:
+        return store.read_faces(workspace, [name])[name]
 
-    def text(self, name: str) -> TextColumn:
-        """Return a column of text."""
-        return encode(self._read(name))
-
-    def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column of numbers, NaN where null."""
-        column = self._read(name).cast(pa.float64())
-        return np.asarray(column.to_numpy(), np.float64)
-
-    def _read(self, name: str) -> pa.ChunkedArray:
-        column = store.read_faces(self._workspace, [name])[name]
-        return column if self._mask is None else column.filter(pa.array(self._mask))
+    mask: NDArray[np.bool_] | None = None
+    for part in conditions.parts():
+        found = part.mask(store.read_faces(workspace, part.columns))
+        mask = found if mask is None else mask & found
+    return DatasetColumns(read, mask)
 
 
 def encode(column: pa.ChunkedArray) -> TextColumn:
-    """Return a column of text as numbers."""
+    """Return a column of text as numbers. The column may be dictionary-encoded."""
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+        codes = _codes(column)
+        values = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
+        # The dictionary may hold values that no cell has.
+        occurs = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
+        places = np.append(np.cumsum(occurs) - 1, -1).astype(np.int32)
+        return TextColumn(places[codes], tuple(value for value, known in zip(values, occurs, strict=True) if known))
     encoded: Any = pc.dictionary_encode(column).unify_dictionaries()
-    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-    values: Sequence[str] = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else ()
-    return TextColumn(np.concatenate(codes).astype(np.int32) if codes else np.zeros(0, np.int32), tuple(values))
+    words: Sequence[str] = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else ()
+    return TextColumn(_codes(encoded), tuple(words))
 
 
-def _single_conditions(conditions: FaceConditions) -> Sequence[tuple[str, FaceConditions]]:
-    """Return one condition per column, so that only one column is in memory at a time."""
-    found = [
-        (column, FaceConditions(**{"status": (), name: getattr(conditions, name)}))
-        for name, column in TEXTS.items()
-        if getattr(conditions, name)
-    ]
-    return [
-        *found,
-        *((name, FaceConditions(status=(), ranges={name: limits})) for name, limits in conditions.ranges.items()),
-    ]
+def _codes(column: pa.ChunkedArray) -> NDArray[np.int32]:
+    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate(codes).astype(np.int32) if codes else np.zeros(0, np.int32)

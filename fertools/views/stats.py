@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.notebook import html_table
-from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
-from fertools.manifests.summary import LabelCount
 from fertools.views.conditions import FaceConditions
-from fertools.views.dataset_columns import DatasetColumns, TextColumn
+from fertools.views.dataset_columns import DatasetColumns, TextColumn, read_columns
+from fertools.views.label_counts import FaceLabelPlaces, LabelCount, group_by_label, number_labels
 
 QUALITY = ("face_px", "blur", "brightness", "det_score", "crop_coverage", "yaw_deg", "pitch_deg", "roll_deg")
 """The columns whose distribution is computed."""
 PLANE_CELLS = 20
 """Cells per axis of the valence-arousal plane."""
 TIME_BINS = 60
-"""Parts of a video in its timeline."""
+"""Most parts of a video in its timeline."""
+_FRAMES_A_BIN = 8
 _BINS = 30
 _MOST_PEOPLE, _MOST_SOURCES, _MOST_TIMELINES = 50, 50, 12
 
@@ -78,8 +78,8 @@ class SourceCount:
         path: path of the file, as in the sources table.
         faces: number of faces.
         duration_s: time of the last face in seconds; None for an image.
-        timeline: number of faces in each of 60 equal parts of the time from 0 to `duration_s`. It is empty for images,
-            and for videos that are not among the 12 with most faces.
+        timeline: number of faces in each of up to 60 equal parts of the time from 0 to `duration_s`. It is empty for
+            images, and for videos that are not among the 12 with most faces.
     """
 
     source_id: str
@@ -152,31 +152,37 @@ def stats(workspace: WorkspaceLike, conditions: FaceConditions | None = None) ->
         True
     """
     workspace = Workspace(workspace)
-    columns = DatasetColumns(workspace, conditions or FaceConditions())
-    every = DatasetColumns(workspace, FaceConditions(status=()))
+    columns = read_columns(workspace, conditions or FaceConditions())
+    return compute_stats(workspace, columns, read_columns(workspace, FaceConditions(status=())))
+
+
+def compute_stats(workspace: Workspace, columns: DatasetColumns, every: DatasetColumns) -> DatasetStats:
+    """Return the statistics of some faces.
+
+    Args:
+        workspace: workspace of the manifest, for the paths of sources.
+        columns: columns of the faces to count.
+        every: columns of all faces of the manifest.
+
+    Raises:
+        SchemaError: the sources table is damaged.
+    """
     statuses, reasons = (every.text(name).counts() for name in ("status", "reason"))
-    emotions, people = columns.text("emotion"), columns.text("subject_id")
+    people, sources = columns.text("subject_id"), columns.text("source_id")
+    numbered = number_labels(columns.text("emotion"))
     valence, arousal = columns.numbers("valence"), columns.numbers("arousal")
-    sources = columns.text("source_id")
-    labels = [label for label in EMOTIONS if label in emotions.values]
-    labels += sorted(set(emotions.values) - set(EMOTIONS))
-    # The place of each face's label; faces without one come last.
-    places = np.array([*(labels.index(value) for value in emotions.values), len(labels)], np.int64)[emotions.codes]
-    counted = tuple(_labels([*labels, None], places, people, sources, valence, arousal))
-    persons = tuple(_persons(places, np.bincount(places, minlength=len(labels) + 1) > 0, people))
-    plane = _plane(valence, arousal)
     quality = (describe(name, columns.numbers(name)) for name in QUALITY)
     return DatasetStats(
-        faces=len(places),
+        faces=len(numbered.places),
         people=len(people.values),
         sources=len(sources.values),
-        labels=counted,
-        persons=persons,
+        labels=group_by_label(numbered, people, sources, valence, arousal),
+        persons=tuple(_persons(numbered, people)),
         datasets=columns.text("dataset").counts(),
         modalities=columns.text("modality").counts(),
         statuses=statuses,
         reasons=reasons,
-        plane=plane,
+        plane=_plane(valence, arousal),
         quality=tuple(one for one in quality if one is not None),
         largest_sources=tuple(_sources(workspace, sources, columns.numbers("pts_s"))),
         faces_a_source=describe("faces a source", np.bincount(sources.codes).astype(np.float64)),
@@ -195,41 +201,11 @@ def describe(name: str, values: NDArray[np.float64]) -> Distribution | None:
     return Distribution(name, len(values), low, p5, median, p95, high, tuple(edges.tolist()), tuple(counts.tolist()))
 
 
-def _labels(
-    labels: list[str | None],
-    places: NDArray[np.int64],
-    people: TextColumn,
-    sources: TextColumn,
-    valence: NDArray[np.float64],
-    arousal: NDArray[np.float64],
-) -> Iterator[LabelCount]:
-    faces = np.bincount(places, minlength=len(labels))
-    distinct = [_distinct(places, len(labels), column) for column in (people, sources)]
-    means = [_means(places, len(labels), values) for values in (valence, arousal)]
-    for place, label in enumerate(labels):
-        if faces[place]:
-            subjects, files = (int(one[place]) for one in distinct)
-            yield LabelCount(label, int(faces[place]), subjects, files, means[0][place], means[1][place])
-
-
-def _distinct(places: NDArray[np.int64], labels: int, column: TextColumn) -> NDArray[np.int64]:
-    """Return how many distinct values each label has."""
-    known = column.codes >= 0
-    pairs = np.unique(places[known] * max(len(column.values), 1) + column.codes[known])
-    return np.bincount(pairs // max(len(column.values), 1), minlength=labels)
-
-
-def _means(places: NDArray[np.int64], labels: int, values: NDArray[np.float64]) -> list[float | None]:
-    known = ~np.isnan(values)
-    counts = np.bincount(places[known], minlength=labels)
-    sums = np.bincount(places[known], weights=values[known], minlength=labels)
-    return [float(total / count) if count else None for total, count in zip(sums, counts, strict=True)]
-
-
-def _persons(places: NDArray[np.int64], occurs: NDArray[np.bool_], people: TextColumn) -> Iterator[PersonCount]:
+def _persons(numbered: FaceLabelPlaces, people: TextColumn) -> Iterator[PersonCount]:
     counts = people.counts()
     known = people.codes >= 0
-    size, labels = len(people.values), len(occurs)
+    places, size, labels = numbered.places, len(people.values), len(numbered.labels)
+    occurs = np.bincount(places, minlength=labels) > 0
     table = np.bincount(people.codes[known].astype(np.int64) * labels + places[known], minlength=size * labels)
     table = table.reshape(size, labels)[:, occurs]
     place_of = {value: place for place, value in enumerate(people.values)}
@@ -266,7 +242,9 @@ def _sources(workspace: Workspace, sources: TextColumn, times: NDArray[np.float6
         duration = float(seconds.max()) if len(seconds) else None
         timeline: tuple[int, ...] = ()
         if duration and drawn < _MOST_TIMELINES:
-            timeline = tuple(np.histogram(seconds, TIME_BINS, (0.0, duration))[0].tolist())
+            # With few frames a bin, the counts would rise and fall with the number of frames in a bin.
+            bins = min(TIME_BINS, max(1, len(np.unique(seconds)) // _FRAMES_A_BIN))
+            timeline = tuple(np.histogram(seconds, bins, (0.0, duration))[0].tolist())
             drawn += 1
         name = sources.values[place]
         yield SourceCount(name, paths.get(name, name), int(counts[place]), duration, timeline)

@@ -95,7 +95,7 @@ def _quality(found: DatasetStats) -> Iterator[str]:
     yield "</div>"
     head = ("column", "faces", "lowest", "5 %", "median", "95 %", "highest")
     rows = (
-        (one.name, f"{one.known:,}", *(f"{value:.3g}" for value in (one.low, one.p5, one.median, one.p95, one.high)))
+        (one.name, f"{one.known:,}", *(f"{value:,.4g}" for value in (one.low, one.p5, one.median, one.p95, one.high)))
         for one in found.quality
     )
     yield table(head, rows, numbers=range(1, 7))

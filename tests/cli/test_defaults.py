@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "compare": (fertools.compare_runs,),
     "experiment": (fertools.run_experiment,),
     "stats": (fertools.FaceConditions,),
-    "show": (fertools.ContactSheetOptions,),
+    "show": (fertools.FaceConditions, fertools.ContactSheetOptions, fertools.draw_face),
     "validate": (fertools.validate,),
 }
 """What each command calls; `demo`, `doctor`, `report` and `weights` call nothing with a default of its own."""
@@ -62,9 +62,10 @@ ARGUMENTS = {
 OF_THE_TERMINAL = {
     # Where, how it is shown, and questions that end before anything is done.
     *("folder", "as_json", "form", "listing", "explain", "dry_run", "csv_path", "sheet", "page"),
+    *("face", "track"),
     *("va", "emotion", "prior", "no_browser", "hide_agreement"),
     # Given to the library in another form, which a test below or the command's own tests compare.
-    *("settings", "templates", "calibration", "suggestions", "ranges"),
+    *("settings", "templates", "calibration", "suggestions", "ranges", "rejected"),
 }
 """Options that no argument of the library has by the same name."""
 OWN = {"annotate": {"model"}, "annotate_agreement": {"overwrite"}, "annotate_export": {"out"}, "train": {"seed"}}
