@@ -50,6 +50,7 @@ COMMANDS = {
     "report": "Write the HTML report of a run or an experiment.",
     "stats": "Show what is in the dataset, in the terminal or as a page.",
     "show": "Show faces as a table, a contact sheet, in their frame, or as a film strip.",
+    "browse": "Filter, sort and look at all faces in the browser.",
     "validate": "Check every invariant of the manifest.",
     "doctor": "Check what this machine can do and what is missing.",
 }

@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fertools.cli.conditions import condition_options, read_conditions
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import json_option, open_workspace, workspace_option
 
 if TYPE_CHECKING:
     from fertools.core.workspace import Workspace
 
 Rows = list[dict[str, Any]]
+GROUPS = {
+    "Pictures": ("--sheet", "--faces", "--face", "--around", "--track"),
+    "Which faces": (
+        *("--emotion", "--dataset", "--modality", "--subject", "--source", "--split", "--range"),
+        "--rejected",
+    ),
+}
 
 
-@click.command("show")
+@click.command("show", cls=GroupedCommand, groups=GROUPS)
 @workspace_option
 @condition_options
 @click.option("--rejected", is_flag=True, help="Show rejected faces with their reasons instead of kept ones.")
@@ -97,7 +105,7 @@ def _show_face(workspace: Workspace, face: str, sheet: Path | None, around: bool
 
 def _show_track(workspace: Workspace, face: str, sheet: Path | None, faces: int, as_json: bool) -> None:
     from fertools.views.contact_sheet import ContactSheetOptions, draw_film_strip
-    from fertools.views.tracks import read_track
+    from fertools.views.track_faces import read_track
 
     if sheet is not None:
         count = draw_film_strip(workspace, face, sheet, ContactSheetOptions(faces=faces))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -96,8 +96,9 @@ class FaceConditions:
             >>> [part.columns for part in FaceConditions(emotion=("anger",), ranges={"blur": (100, None)}).parts()]
             [('emotion',), ('status',), ('blur',)]
         """
-        texts = (FaceConditions(**{"status": (), name: wanted}) for name, _, wanted in self._texts() if wanted)
-        ranges = (FaceConditions(status=(), ranges={name: limits}) for name, limits in self.ranges.items())
+        none = FaceConditions(status=())
+        texts = (replace(none, **{name: wanted}) for name, _, wanted in self._texts() if wanted)  # type: ignore[arg-type]
+        ranges = (replace(none, ranges={name: limits}) for name, limits in self.ranges.items())
         return (*texts, *ranges)
 
     def mask(self, table: pa.Table) -> NDArray[np.bool_]:

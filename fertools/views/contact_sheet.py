@@ -16,7 +16,7 @@ from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.views.conditions import FaceConditions
-from fertools.views.tracks import read_track
+from fertools.views.track_faces import read_track
 
 _CAPTION_PX, _GAP_PX, _EDGE_PX = 30, 6, 14
 _COLUMNS = (
@@ -83,7 +83,7 @@ def draw_film_strip(
 ) -> int:
     """Write the track of a face as a film strip, a PNG file, and return the number of faces on it.
 
-    The faces are in the order of time, and a row goes on in the row below. Each caption holds the time and the label.
+    The faces are in the order of time, row by row. Each caption holds the time and the label.
 
     Args:
         workspace: the workspace of the face, or the path of its folder.

@@ -99,7 +99,7 @@ def _crop_corners(matrix: NDArray[np.float64], size_px: int) -> NDArray[np.float
     # The middle of a pixel has whole coordinates, so the edge of the crop is half a pixel outside.
     low, high = -0.5, size_px - 0.5
     corners = np.array([(low, low), (high, low), (high, high), (low, high)])
-    return np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T
+    return np.asarray(np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T, np.float64)
 
 
 def _outline(drawn: Picture, corners: NDArray[np.float64], colour: tuple[int, int, int], width: int) -> None:

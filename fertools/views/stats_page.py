@@ -24,7 +24,18 @@ def write_stats_page(found: DatasetStats, path: Path | str, *, title: str = "Dat
     Raises:
         StorageError: the file cannot be written.
     """
-    files.write_text(Path(path), render_page(title, _body(found, title)))
+    files.write_text(Path(path), render_stats_page(found, title))
+
+
+def render_stats_page(found: DatasetStats, title: str, *, stylesheet: str | None = None) -> str:
+    """Return the statistics as an HTML page.
+
+    Args:
+        found: the statistics.
+        title: heading of the page.
+        stylesheet: address that serves `fertools.training.reports.html.STYLE`; None puts the style into the page.
+    """
+    return render_page(title, _body(found, title), stylesheet=stylesheet)
 
 
 def _body(found: DatasetStats, title: str) -> Iterator[str]:

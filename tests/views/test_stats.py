@@ -17,13 +17,12 @@ from fertools.manifests import store
 from fertools.views.conditions import FaceConditions
 from fertools.views.stats import DatasetStats, describe, stats
 from fertools.views.stats_page import write_stats_page
-from tests.browser import browser
 from tests.cli.conftest import Run, fertools
 from tests.manifests.rows import build, face
 from tests.views.faces import random_workspace
 from tests.views.pages import check_page
 
-__all__ = ["browser", "fertools"]
+__all__ = ["fertools"]
 
 
 @pytest.fixture(scope="module")
