@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 GROUPS = {
     "Pictures": ("--sheet", "--faces", "--face", "--around", "--track"),
     "Which faces": (
-        *("--emotion", "--dataset", "--modality", "--subject", "--source", "--split", "--range"),
+        *("--workspace", "--emotion", "--dataset", "--modality", "--subject", "--source", "--split", "--range"),
         "--rejected",
     ),
 }
