@@ -80,8 +80,6 @@ if TYPE_CHECKING:
     from fertools.ingestion.select_frames import SelectOptions as SelectOptions
     from fertools.ingestion.select_frames import SelectSummary as SelectSummary
     from fertools.ingestion.select_frames import select_frames as select_frames
-    from fertools.manifests.contact_sheet import ContactSheetOptions as ContactSheetOptions
-    from fertools.manifests.contact_sheet import draw_contact_sheet as draw_contact_sheet
     from fertools.manifests.dataset_workspace import Workspace as Workspace
     from fertools.manifests.query import FaceSelection as FaceSelection
     from fertools.manifests.store import read_faces as read_faces
@@ -137,6 +135,18 @@ if TYPE_CHECKING:
     from fertools.transfer.merge import merge as merge
     from fertools.transfer.pull import pull as pull
     from fertools.transfer.push import push as push
+    from fertools.views.conditions import FaceConditions as FaceConditions
+    from fertools.views.contact_sheet import ContactSheetOptions as ContactSheetOptions
+    from fertools.views.contact_sheet import draw_contact_sheet as draw_contact_sheet
+    from fertools.views.contact_sheet import draw_film_strip as draw_film_strip
+    from fertools.views.face_picture import draw_face as draw_face
+    from fertools.views.label_counts import LabelCount as LabelCount
+    from fertools.views.stats import DatasetStats as DatasetStats
+    from fertools.views.stats import Distribution as Distribution
+    from fertools.views.stats import PersonCount as PersonCount
+    from fertools.views.stats import SourceCount as SourceCount
+    from fertools.views.stats import stats as stats
+    from fertools.views.stats_page import write_stats_page as write_stats_page
 
 __version__ = "0.2.0"
 
@@ -244,10 +254,6 @@ _NAMES = {
         "SelectSummary",
         "select_frames",
     ),
-    "fertools.manifests.contact_sheet": (
-        "ContactSheetOptions",
-        "draw_contact_sheet",
-    ),
     "fertools.manifests.dataset_workspace": ("Workspace",),
     "fertools.manifests.query": ("FaceSelection",),
     "fertools.manifests.store": (
@@ -337,6 +343,22 @@ _NAMES = {
     "fertools.transfer.merge": ("merge",),
     "fertools.transfer.pull": ("pull",),
     "fertools.transfer.push": ("push",),
+    "fertools.views.conditions": ("FaceConditions",),
+    "fertools.views.contact_sheet": (
+        "ContactSheetOptions",
+        "draw_contact_sheet",
+        "draw_film_strip",
+    ),
+    "fertools.views.face_picture": ("draw_face",),
+    "fertools.views.label_counts": ("LabelCount",),
+    "fertools.views.stats": (
+        "DatasetStats",
+        "Distribution",
+        "PersonCount",
+        "SourceCount",
+        "stats",
+    ),
+    "fertools.views.stats_page": ("write_stats_page",),
 }
 """Public names by their modules."""
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import av
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from fertools.core.errors import InputError
-from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
-from fertools.sources.animations import read_video
-from fertools.sources.archives.opened import exists, local_file
-from fertools.sources.grey_range import PER_IMAGE
-from fertools.sources.images import read_image
-from fertools.sources.sampling import Sampling
-from fertools.sources.videos import choose_stream, open_video, upright
+from fertools.sources.face_frames import read_face_frame
 
 REACH = 2.5
 """Distance from the centre of the face to each side of the part, in sides of the box."""
 MOST_PX = 1024
-_COLUMNS = ("face_id", "source_id", "frame_index", "pts_s", "box")
-_NEAR_S = 0.002
-"""Containers round times to a millisecond."""
 
 Picture = NDArray[np.uint8]
 
@@ -42,19 +26,8 @@ def draw_surroundings(workspace: Workspace, face_id: str) -> bytes:
     Raises:
         InputError: there is no such face, or its source is missing or cannot be read.
     """
-    rows = store.read_faces(workspace, _COLUMNS, [("face_id", "=", face_id)]).to_pylist()
-    if not rows:
-        raise InputError(f"there is no face '{face_id}' in {workspace.manifest}")
-    (face,) = rows
-    wanted = [("source_id", "=", face["source_id"])]
-    (source,) = store.read_sources(workspace, ("path", "kind"), wanted).to_pylist()
-    path = workspace.path_of(source["path"])
-    if not exists(path):
-        raise InputError(f"{path} is missing, so only the crop can be shown; restore it")
-    # The whole range of 16 bits would show most thermal pictures as one grey.
-    with local_file(path) as file:
-        frame = read_image(file, PER_IMAGE) if source["kind"] == "image" else _frame(file, face)
-    return _coded(around(frame, np.array(face["box"], np.float64)))
+    frame = read_face_frame(workspace, face_id)
+    return _coded(around(frame.rgb, np.array(frame.face["box"], np.float64)))
 
 
 def around(frame: Picture, box: NDArray[np.float64]) -> Picture:
@@ -74,26 +47,6 @@ def around(frame: Picture, box: NDArray[np.float64]) -> Picture:
     cv2.rectangle(part, corners[:2], corners[2:], (255, 255, 255), 3 * width)
     cv2.rectangle(part, corners[:2], corners[2:], (0, 0, 0), width)
     return part
-
-
-def _frame(path: Path, face: dict[str, Any]) -> Picture:
-    """Return the frame of a video in which a face is."""
-    if face["pts_s"] is not None:
-        with reading(path, "cannot be read at this moment"), open_video(path) as container:
-            stream = choose_stream(container)
-            if stream.time_base:
-                # From the key frame before, so that the middle of an hour comes as soon as its beginning.
-                container.seek(int(face["pts_s"] / stream.time_base), stream=stream)
-                for frame in container.decode(stream):
-                    if isinstance(frame, av.VideoFrame) and frame.time is not None:
-                        if abs(frame.time - face["pts_s"]) <= _NEAR_S:
-                            return upright(frame, VideoReformatter(), PER_IMAGE)
-                        if frame.time > face["pts_s"]:
-                            break
-    # Where times are not as the container states them, frames are counted.
-    for found in read_video(path, sampling=Sampling(indices=frozenset({face["frame_index"]})), grey_range=PER_IMAGE):
-        return found.rgb
-    raise InputError(f"{path} ends before frame {face['frame_index']}; it has changed since it was ingested")
 
 
 def _coded(picture: Picture) -> bytes:

@@ -50,7 +50,9 @@ COMMANDS = {
     "compare": "Compare runs of any systems on one test set, with paired tests.",
     "experiment": "Run a paper's whole protocol, fold by fold.",
     "report": "Write the HTML report of a run or an experiment.",
-    "show": "Show the dataset as a table or a contact sheet.",
+    "stats": "Show what is in the dataset, in the terminal or as a page.",
+    "show": "Show faces as a table, a contact sheet, in their frame, or as a film strip.",
+    "browse": "Filter, sort and look at all faces in the browser.",
     "validate": "Check every invariant of the manifest.",
     "doctor": "Check what this machine can do and what is missing.",
 }

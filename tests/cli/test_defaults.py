@@ -39,7 +39,8 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "evaluate": (fertools.evaluate_runs, fertools.EvaluationOptions),
     "compare": (fertools.compare_runs,),
     "experiment": (fertools.run_experiment,),
-    "show": (fertools.ContactSheetOptions,),
+    "stats": (fertools.FaceConditions,),
+    "show": (fertools.FaceConditions, fertools.ContactSheetOptions, fertools.draw_face),
     "validate": (fertools.validate,),
 }
 """What each command calls; `demo`, `doctor`, `report` and `weights` call nothing with a default of its own."""
@@ -63,10 +64,11 @@ ARGUMENTS = {
 """What has to be given."""
 OF_THE_TERMINAL = {
     # Where, how it is shown, and questions that end before anything is done.
-    *("folder", "as_json", "form", "listing", "explain", "dry_run", "csv_path", "sheet"),
+    *("folder", "as_json", "form", "listing", "explain", "dry_run", "csv_path", "sheet", "page"),
+    *("face", "track"),
     *("va", "emotion", "prior", "no_browser", "hide_agreement"),
     # Given to the library in another form, which a test below or the command's own tests compare.
-    *("settings", "templates", "calibration", "suggestions"),
+    *("settings", "templates", "calibration", "suggestions", "ranges", "rejected"),
 }
 """Options that no argument of the library has by the same name."""
 OWN = {

@@ -242,7 +242,7 @@ def test_an_invalid_manifest_is_exit_4(fertools: Run, tmp_path: Path) -> None:
 
 def test_a_bug_of_ours_is_exit_1_and_says_so(fertools: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     make_workspace(tmp_path)
-    monkeypatch.setattr("fertools.manifests.summary.count_labels", lambda workspace: 1 / 0)
+    monkeypatch.setattr("fertools.views.label_counts.count_labels", lambda workspace, conditions: 1 / 0)
     ended = fertools("show")
     assert ended.code == 1
     assert "bug in fertools" in ended.err

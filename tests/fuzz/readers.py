@@ -85,6 +85,7 @@ READERS: tuple[Reader, ...] = (
             ),
             *(
                 ("show", "--sheet", "sheet.png"),
+                ("stats", "--page", "stats.html"),
                 ("annotate", "export", "csv", "-o", "out.csv"),
                 ("merge", "-w", "new", "."),
             ),
@@ -100,6 +101,7 @@ READERS: tuple[Reader, ...] = (
             _LABELS,
             _INGEST,
             _SPLIT,
+            ("stats",),
             ("annotate", "import", "csv", "subjects.csv"),
             ("merge", "-w", "new", "."),
         ),

@@ -16,7 +16,7 @@ from fertools.ingestion.ingest import IngestSummary, ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.recrop import RecropOptions, recrop
 from fertools.manifests import store
-from fertools.manifests.contact_sheet import draw_contact_sheet
+from fertools.views.contact_sheet import draw_contact_sheet
 from tests.ingestion.clips import moving_face
 from tests.sources.formats import (
     ANIMATIONS,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from fertools.training.reports.table_formatting import ResultTable
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1d2433; --quiet: #5a6477; --rule: #d9dee8; --faint: #e6e9f0;
   --line: #1f5fa8; --other: #b0b8c6; --mark: #b45309; --warn: #fff7e8; --good: #1a7f4b; --shade: #1f5fa8; }
 @media (prefers-color-scheme: dark) { :root { --paper: #14181f; --ink: #e4e8ef; --quiet: #a3adbd; --rule: #333b48;
@@ -68,14 +68,19 @@ details summary { cursor: pointer; padding: .3rem 0; }
 """
 
 
-def render_page(title: str, body: Iterable[str]) -> str:
-    """Return a whole page; `title` is text and `body` HTML."""
+def render_page(title: str, body: Iterable[str], *, stylesheet: str | None = None) -> str:
+    """Return a whole page.
+
+    Args:
+        title: title of the page, as text.
+        body: the body, as HTML.
+        stylesheet: address that serves `STYLE`; None puts the style into the page.
+    """
+    style = f"<style>{STYLE}</style>" if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
+        f"<title>{escape(title)}</title>{style}</head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
 
 

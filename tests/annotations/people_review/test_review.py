@@ -24,10 +24,7 @@ from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.faces.identity.decisions import DecisionLog
 from fertools.faces.identity.identify import identify
-from tests.browser import browser
 from tests.faces.identity.made_people import GreyEmbedder, MadeTrack, made_workspace, subjects
-
-__all__ = ["browser"]
 
 HOSTS = frozenset({"127.0.0.1:8351"})
 HEADERS = {"x-fertools": "page", "host": "127.0.0.1:8351"}
