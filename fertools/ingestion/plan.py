@@ -200,9 +200,9 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         copies: all files with this content in any order, including the source itself.
     """
     conflicts, agreed = [], dict[str, str | None]()
-    own = {copy.labels for copy in copies if any(map(_adds, copy.labels))}
-    if len(own) > 1:
-        conflicts.append("its copies have different labels, so these are unknown")
+    labels, unknown = _agreed_labels([copy.labels for copy in copies if any(map(_adds, copy.labels))])
+    if unknown:
+        conflicts.append(f"its copies contradict one another, so unknown are: {', '.join(unknown)}")
     for label, origin in _LABELS:
         said = {copy.name: getattr(copy, label) for copy in copies if getattr(copy, label) is not None}
         values = sorted(set(said.values()))
@@ -212,14 +212,36 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
         agreed[label] = values[0] if len(values) == 1 else None
         origins = [getattr(copy, origin) for copy in copies if copy.name in said and len(values) == 1]
         agreed[origin] = min(origins, default=None)
-    labels = own.pop() if len(own) == 1 else () if own else source.labels
+    labels = source.labels if labels is None else labels
     return replace(source, **agreed, labels=labels, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]
 
 
+_MORE = ("valence", "arousal", "intensity", "split", "pair_id", "votes")
+"""Attributes of labels beside the subject and the emotion, which are compared by themselves."""
+
+
 def _adds(labels: FaceLabels) -> bool:
-    """Return whether labels say more than the subject and the emotion, which are compared by themselves."""
-    more = (labels.valence, labels.arousal, labels.intensity, labels.split, labels.pair_id, labels.box)
-    return bool(labels.votes) or any(value is not None for value in more)
+    """Return whether labels say more than the subject and the emotion."""
+    return any(getattr(labels, name) not in (None, ()) for name in (*_MORE, "box"))
+
+
+def _agreed_labels(copies: Sequence[tuple[FaceLabels, ...]]) -> tuple[tuple[FaceLabels, ...] | None, list[str]]:
+    """Return what the labels of copies agree on, None if they say nothing more, and the names of the others."""
+    own = set(copies)
+    if len(own) < 2:
+        return (own.pop() if own else None), []
+    if any(len(labels) > 1 or labels[0].box is not None for labels in own):
+        return (), ["the labels of its boxes"]
+    faces = sorted((labels[0] for labels in own), key=repr)
+    said = {name: {getattr(one, name) for one in faces} - {None, ()} for name in _MORE}
+    reasons = {one.reason for one in faces}
+    agreed = {name: values.copy().pop() for name, values in said.items() if len(values) == 1}
+    neither: dict[str, Any] = {
+        **dict.fromkeys(_MORE),
+        "votes": (),
+        "reason": reasons.pop() if len(reasons) == 1 else None,
+    }
+    return (replace(faces[0], **neither | agreed),), [name for name, values in said.items() if len(values) > 1]
 
 
 def _labels_lost(copy: Source, owner: Mapping[str, Any]) -> list[str]:

@@ -14,9 +14,11 @@ from fertools.core.csv_table import read_csv
 from fertools.core.label_distribution import OTHER
 from fertools.core.vocabulary import EMOTIONS
 from fertools.core.workspace import Workspace
+from fertools.ingestion.plan import COPY_OF
 from fertools.ingestion.source_labels import face_boxes, match_labels
 from fertools.manifests import nested, store
 from fertools.sources.discovery import SourceFile
+from fertools.sources.labels import FaceLabels
 
 Row = dict[str, str]
 
@@ -29,7 +31,8 @@ def votes_path(workspace: Workspace) -> Path:
 def write_votes(workspace: Workspace, found: Sequence[SourceFile]) -> int:
     """Write the votes that came with sources, and return the number of faces that have some.
 
-    Votes of other faces stay. The votes follow from the sources and the manifest alone, so a stopped ingest loses none.
+    Votes of other faces stay, and those that a copy of the file contradicts are unknown. The votes follow from the
+    sources and the manifest alone, so a stopped ingest loses none.
 
     Args:
         workspace: workspace with a complete manifest.
@@ -38,8 +41,19 @@ def write_votes(workspace: Workspace, found: Sequence[SourceFile]) -> int:
     labels = {workspace.name_of(file.path): file.labels for file in found if any(one.votes for one in file.labels)}
     if not labels:
         return 0
-    sources = store.read_sources(workspace, ("source_id", "path")).to_pylist()
-    of_source = {row["source_id"]: labels[row["path"]] for row in sources if row["path"] in labels}
+    sources = store.read_sources(workspace, ("source_id", "path", "reason")).to_pylist()
+    contradicted = {
+        owner
+        for row in sources
+        if row["path"] in labels
+        and (row["reason"] or "").startswith(COPY_OF)
+        and _votes_of(labels[row["path"]]) != _votes_of(labels.get(owner := row["reason"].removeprefix(COPY_OF), ()))
+    }
+    of_source = {
+        row["source_id"]: labels[row["path"]]
+        for row in sources
+        if row["path"] in labels and row["path"] not in contradicted
+    }
     faces = store.read_faces(workspace, ("face_id", "source_id", "box"))
     rows = _read(votes_path(workspace))
     given = 0
@@ -58,6 +72,10 @@ def write_votes(workspace: Workspace, found: Sequence[SourceFile]) -> int:
     if given:
         _write(votes_path(workspace), rows)
     return given
+
+
+def _votes_of(labels: Sequence[FaceLabels]) -> list[tuple[tuple[str, float], ...]]:
+    return [one.votes for one in labels]
 
 
 def _read(path: Path) -> dict[str, Row]:

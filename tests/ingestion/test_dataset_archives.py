@@ -16,6 +16,7 @@ from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.votes import votes_path
 from fertools.manifests import store
+from fertools.sources.archives.opened import read_head
 from fertools.sources.datasets import archive_tree
 from fertools.sources.datasets.archive_tree import ArchiveTree
 from fertools.sources.datasets.tree import open_tree
@@ -125,8 +126,12 @@ def test_label_tables_are_read_in_the_order_of_the_archive(tmp_path: Path, monke
     tree = open_tree(archive)
     assert isinstance(tree, ArchiveTree)
     read: list[Path] = []
-    usual = archive_tree.read_head
-    monkeypatch.setattr(archive_tree, "read_head", lambda path, size: (read.append(path), usual(path, size))[1])
+
+    def note(path: Path, size: int) -> bytes:
+        read.append(path)
+        return read_head(path, size)
+
+    monkeypatch.setattr(archive_tree, "read_head", note)
     assert [name for name, _ in tree.read(tree.names)] == list(tree.names)
     assert read == [tree.path_of(name) for name in reversed(tree.names)]
     monkeypatch.setattr(archive_tree, "_MOST_TABLE_BYTES", 10)

@@ -20,7 +20,7 @@ from fertools.ingestion.steps import sampling_by
 from fertools.manifests import store
 from fertools.sources.datasets.frame_rules import FrameRule
 from tests.conftest import write_clip
-from tests.sources.datasets.trees import TREES, write_tree
+from tests.sources.datasets.trees import TREES, MiniTree, write_tree
 
 
 class Notes(Silent):
@@ -87,6 +87,25 @@ def test_pictures_in_a_table_become_sources_with_their_votes(tmp_path: Path) -> 
     rows = store.read_faces(workspace, ("emotion", "split")).to_pylist()
     assert {row["emotion"]: row["split"] for row in rows} == {"neutral": "train", None: "test"}
     assert "neutral" in (workspace.root / "annotations" / "votes.csv").read_text(encoding="utf-8")
+
+
+def test_copies_keep_the_labels_on_which_they_agree(tmp_path: Path) -> None:
+    rows = ("1,0,0,0,9", "2,0,0,0,8", "10,0,0,0,0", "10,0,0,0,0")
+    lines = [f'fer000000{number}.png,"(0, 0, 48, 48)",{row},0,0,0,0,0\n' for number, row in enumerate(rows)]
+    parts = ("Train", "Train", "Train", "Valid")
+    names = [f"FER2013{part}/fer000000{number}.png" for number, part in enumerate(parts)]
+    tables = {"FER2013Train/label.csv": "".join(lines[:3]), "FER2013Valid/label.csv": lines[3]}
+    given = write_tree(tmp_path / "set", MiniTree({**dict.fromkeys(names, ""), **tables}, {}))
+    for first, copy in ((0, 1), (2, 3)):
+        (given / names[copy]).write_bytes((given / names[first]).read_bytes())
+    workspace, notes = Workspace(tmp_path / "w"), Notes()
+    assert ingest(given, workspace, options("fer2013"), notes).sources == {"done": 2, "duplicate": 2}
+    rows_of = store.read_faces(workspace, ("emotion", "split")).to_pylist()
+    assert {row["emotion"]: row["split"] for row in rows_of} == {"anger": "train", "neutral": None}
+    told = [line.rpartition(": ")[2] for line in notes.told if "its copies contradict" in line]
+    assert told == ["votes", "split"]
+    votes = (workspace.root / "annotations" / "votes.csv").read_text(encoding="utf-8").splitlines()
+    assert len(votes) == 2
 
 
 def test_a_preview_writes_nothing(tmp_path: Path) -> None:
