@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from fertools.samples.sample_options import SampleOptions as SampleOptions
     from fertools.sources.datasets.descriptor import Descriptor as Descriptor
     from fertools.sources.grey_range import GreyRange as GreyRange
-    from fertools.sources.labels import LabelColumns as LabelColumns
+    from fertools.sources.label_columns import LabelColumns as LabelColumns
     from fertools.sources.web.collect import CollectSummary as CollectSummary
     from fertools.sources.web.collect import collect as collect
     from fertools.sources.web.collect_options import CollectOptions as CollectOptions
@@ -255,7 +255,7 @@ _NAMES = {
     "fertools.samples.sample_options": ("SampleOptions",),
     "fertools.sources.datasets.descriptor": ("Descriptor",),
     "fertools.sources.grey_range": ("GreyRange",),
-    "fertools.sources.labels": ("LabelColumns",),
+    "fertools.sources.label_columns": ("LabelColumns",),
     "fertools.sources.web.collect": (
         "CollectSummary",
         "collect",

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from fertools.faces.detection.min_face import MinFace
     from fertools.sources.grey_range import GreyRange
-    from fertools.sources.labels import LabelColumns
+    from fertools.sources.label_columns import LabelColumns
 
 
 def read_by(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -45,7 +45,7 @@ def parse_columns(text: str) -> LabelColumns:
     Raises:
         InputError: a meaning is unknown or given twice.
     """
-    from fertools.sources.labels import LabelColumns
+    from fertools.sources.label_columns import LabelColumns
 
     return LabelColumns.parse(text)
 

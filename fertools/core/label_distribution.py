@@ -93,7 +93,8 @@ def read_expression(text: str, lexicon: Lexicon, classes: Sequence[str] = ()) ->
         classes: words by class number from 0; empty if the labels are words.
 
     Example:
-        >>> lexicon = Lexicon(("happiness", "surprise"), {"happy": "happiness", "surprised": "surprise"})
+        >>> words = {"happy": "happiness", "happiness": "happiness", "surprised": "surprise"}
+        >>> lexicon = Lexicon(("happiness", "surprise"), words)
         >>> read_expression("happily surprised", lexicon).reason
         'happiness and surprise tie'
         >>> read_expression("1", lexicon, ["happy", "surprised"]).winner

@@ -57,8 +57,8 @@ from fertools.manifests import store
 from fertools.sources.archives.opened import local_file
 from fertools.sources.discovery import SourceFile, discover
 from fertools.sources.images import is_wide
+from fertools.sources.label_columns import LabelColumns, RowReader
 from fertools.sources.label_table import label_files, read_label_table
-from fertools.sources.labels import LabelColumns, RowReader
 from fertools.sources.naming import NamingRules
 from fertools.sources.points import read_points
 from fertools.sources.videos import is_wide_video

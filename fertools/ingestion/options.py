@@ -22,7 +22,7 @@ from fertools.ingestion.shards import Shard
 from fertools.manifests.schema import MODALITIES
 from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.grey_range import GreyRange
-from fertools.sources.labels import LabelColumns
+from fertools.sources.label_columns import LabelColumns
 from fertools.sources.sampling import Sampling, exact
 
 _EXECUTION_OPTIONS = (

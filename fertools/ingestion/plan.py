@@ -27,7 +27,7 @@ from fertools.sources.archives.opened import exists, hash_content, split_member,
 from fertools.sources.content import Kind
 from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.discovery import SourceFile
-from fertools.sources.labels import FaceLabels
+from fertools.sources.label_columns import SourceLabels
 from fertools.sources.naming import NamingRules, PathLabels
 
 IMAGES_PER_ITEM = 64
@@ -62,7 +62,7 @@ class Source:
     emotion_origin: str | None
     status: str | None = None
     reason: str | None = None
-    labels: tuple[FaceLabels, ...] = ()
+    labels: tuple[SourceLabels, ...] = ()
     modality: str = "visible"
     frames: FrameRule | None = None
     one_face: bool = False
@@ -178,7 +178,7 @@ def _describe(workspace: Workspace, file: SourceFile, rules: NamingRules, option
     )
 
 
-def _labels_of(labels: tuple[FaceLabels, ...], named: PathLabels) -> PathLabels:
+def _labels_of(labels: tuple[SourceLabels, ...], named: PathLabels) -> PathLabels:
     """Return what holds for a whole source: its labels without a box, and of the path what they do not give."""
     first, boxed = labels[0], any(one.box is not None for one in labels)
     if "subject_id" in first.given:
@@ -216,7 +216,7 @@ def _with_labels_of(source: Source, copies: Sequence[Source]) -> Source:
     return replace(source, **agreed, labels=labels, reason="; ".join(conflicts) or None)  # type: ignore[arg-type]
 
 
-def _adds(labels: FaceLabels) -> bool:
+def _adds(labels: SourceLabels) -> bool:
     """Return whether labels say more than the subject and the emotion, which are compared by themselves."""
     more = (labels.valence, labels.arousal, labels.intensity, labels.split, labels.pair_id, labels.box)
     return bool(labels.votes) or any(value is not None for value in more)

@@ -11,13 +11,13 @@ from scipy.optimize import linear_sum_assignment
 
 from fertools.ingestion.plan import Source
 from fertools.manifests import store
-from fertools.sources.labels import FaceLabels
+from fertools.sources.label_columns import SourceLabels
 
 LEAST_OVERLAP: Final = 0.1
 """Minimum intersection over union of a box and its face; boxes of other tools are tighter or wider than ours."""
 
 
-def match_labels(labels: tuple[FaceLabels, ...], boxes: NDArray[np.float64]) -> list[FaceLabels | None]:
+def match_labels(labels: tuple[SourceLabels, ...], boxes: NDArray[np.float64]) -> list[SourceLabels | None]:
     """Return the labels of each face of a source.
 
     Labels without a box are those of all faces. Otherwise each box is matched with one face, so that the sum of their
@@ -31,7 +31,7 @@ def match_labels(labels: tuple[FaceLabels, ...], boxes: NDArray[np.float64]) -> 
         N labels, None for a face that no box overlaps enough.
 
     Example:
-        >>> labels = (FaceLabels(emotion="fear", box=(0, 0, 10, 10)),)
+        >>> labels = (SourceLabels(emotion="fear", box=(0, 0, 10, 10)),)
         >>> [found and found.emotion for found in match_labels(labels, np.array([[50.0, 0, 60, 10], [1, 0, 11, 10]]))]
         [None, 'fear']
     """
@@ -39,7 +39,7 @@ def match_labels(labels: tuple[FaceLabels, ...], boxes: NDArray[np.float64]) -> 
     if not boxed or not len(boxes):
         return [labels[0] if labels and not boxed else None] * len(boxes)
     overlaps = _overlaps(boxes, np.array([one.box for one in boxed], np.float64))
-    found: list[FaceLabels | None] = [None] * len(boxes)
+    found: list[SourceLabels | None] = [None] * len(boxes)
     for face, label in zip(*linear_sum_assignment(-overlaps), strict=True):
         if overlaps[face, label] >= LEAST_OVERLAP:
             found[face] = boxed[label]

@@ -30,7 +30,7 @@ from fertools.ingestion.temporal_buffer import Face, FrameFaces, TemporalBuffer
 from fertools.sources.animations import count_pages, read_video
 from fertools.sources.datasets.frame_rules import FrameRule
 from fertools.sources.images import read_image
-from fertools.sources.labels import Box
+from fertools.sources.label_columns import Box
 from fertools.sources.sampling import Sampling
 from fertools.sources.videos import BrokenVideoError, Frame
 

@@ -21,7 +21,7 @@ from fertools.sources.archives.picture_table import PictureTable, is_picture_tab
 from fertools.sources.archives.webdataset import sample_labels
 from fertools.sources.content import MADE_BY_US, Kind, PassedOver, is_archive, kind_of
 from fertools.sources.datasets.frame_rules import FrameRule
-from fertools.sources.labels import FaceLabels, RowReader, unknown_remarks
+from fertools.sources.label_columns import RowReader, SourceLabels, unknown_remarks
 
 HIDDEN: Final = "hidden"
 IN_A_WORKSPACE: Final = "in another workspace"
@@ -49,7 +49,7 @@ class SourceFile:
     below: Path
     kind: Kind
     given: str = ""
-    labels: tuple[FaceLabels, ...] = ()
+    labels: tuple[SourceLabels, ...] = ()
     modality: str | None = None
     frames: FrameRule | None = None
     one_face: bool = False
@@ -119,7 +119,7 @@ class _Gathered:
             self.remarks.append(f"damaged: {archive}: {contents.damage}")
         return found
 
-    def _labels_in(self, archive: Archive, contents: Contents) -> dict[str, tuple[FaceLabels, ...]]:
+    def _labels_in(self, archive: Archive, contents: Contents) -> dict[str, tuple[SourceLabels, ...]]:
         if self.labels is None:
             return {}
         reader = replace(self.labels, origin=f"import:{archive.path.name}", unknown=Counter())
@@ -134,7 +134,7 @@ class _Gathered:
         """Return the sources sorted by path; the members of an archive are in the order of the archive."""
         return tuple(self.found[path] for path in sorted(self.found, key=lambda path: self.order.get(path, (path, 0))))
 
-    def add(self, path: Path, below: Path, given: str, labels: tuple[FaceLabels, ...] = ()) -> None:
+    def add(self, path: Path, below: Path, given: str, labels: tuple[SourceLabels, ...] = ()) -> None:
         path = path.absolute()
         if path in self.found:
             return

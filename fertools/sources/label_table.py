@@ -12,7 +12,7 @@ from fertools.core.errors import InputError
 from fertools.core.parquet_table import read_table
 from fertools.core.vocabulary import Lexicon
 from fertools.sources.discovery import Discovery, SourceFile
-from fertools.sources.labels import FaceLabels, LabelColumns, RowReader, combine, unknown_remarks
+from fertools.sources.label_columns import LabelColumns, RowReader, SourceLabels, combine, unknown_remarks
 
 UNLISTED = "not in the table"
 
@@ -28,7 +28,7 @@ class LabelTable:
     """
 
     name: str
-    labels: dict[str, tuple[FaceLabels, ...]]
+    labels: dict[str, tuple[SourceLabels, ...]]
     unknown: dict[str, int]
 
 
@@ -53,7 +53,7 @@ def read_label_table(path: Path, lexicon: Lexicon, columns: LabelColumns | None 
             f"{argument('columns')} path=COLUMN"
         )
     reader = RowReader(columns, lexicon, f"import:{path.name}")
-    rows: dict[str, dict[object, list[FaceLabels]]] = {}
+    rows: dict[str, dict[object, list[SourceLabels]]] = {}
     names = table.columns[found["path"][0]]
     for number, line in enumerate(table.lines):
         if not names[number]:

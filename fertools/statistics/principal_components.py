@@ -3,7 +3,7 @@
 The components so far, scaled by their singular values, stand for all rows so far. Each batch is put below them, and the
 components of both are found. A batch has few rows and very many columns, so this takes the eigenvectors of the small
 matrix of products of rows. scikit-learn's `IncrementalPCA` takes a singular value decomposition of the wide matrix,
-which for 193,600 columns is 40 times slower.
+which for 193,600 columns is more than ten times slower.
 
 Source: Ross, Lim, Lin and Yang, "Incremental Learning for Robust Visual Tracking" (2008), section 3.1.
 """

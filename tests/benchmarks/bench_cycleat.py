@@ -21,7 +21,6 @@ import copy
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,8 +28,7 @@ from torch.nn import functional as F
 # Run as a script, only this folder is on the path; the faces are drawn by what lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.training.data.batch_loader import BatchLoader, BatchPlan, FaceSource
-from fertools.training.data.pixel_cache import load_pixels
+from fertools.training.data.batch_loader import BatchPlan
 from fertools.training.data.selection import select_domains
 from fertools.training.engine.loop import Loop
 from fertools.training.engine.process_group import ProcessGroup
@@ -41,6 +39,7 @@ from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.base import Noise
 from fertools.training.systems.cycleat.recipe import CLASSIFIER, JOINT, TEACHER, CycleatRecipe
 from fertools.training.systems.cycleat.system import Cycleat
+from tests.benchmarks.face_batches import FaceBatches
 from tests.benchmarks.taking_turns import measure, step_parser
 from tests.training.drawn_looks import write_drawn_looks
 
@@ -198,28 +197,13 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
     selection = select_domains(workspace, recipe)
     torch.manual_seed(recipe.seed)
     system = Cycleat(recipe)
-    pixels = {
-        name: load_pixels(workspace, faces, recipe.loaded_px, workspace.pixels)
-        for name, faces in selection.domains.items()
-    }
-    ours, twin = (
-        BatchLoader(
-            {name: FaceSource(faces, pixels[name]) for name, faces in selection.domains.items()},
-            batch_size=recipe.batch_size,
-            augmentation=system.augmentation,
-            seed=recipe.seed,
-            device=device,
-        )
-        for device in (arguments.device, "cpu")
-    )
+    batches = FaceBatches.read(workspace, recipe, system, selection)
+    ours, twin = batches.loader(arguments.device), batches.loader("cpu")
     generator, turns = torch.Generator().manual_seed(recipe.seed + 2), list[Turn]()
     for _ in range(total):
         order = twin.next()
         turns.append((order, system.draw(twin.labels(order), generator)))
-    images = {
-        name: torch.from_numpy(np.array(some)).permute(0, 3, 1, 2).float().div(127.5).sub(1).to(arguments.device)
-        for name, some in pixels.items()
-    }
+    images = batches.images(arguments.device)
     labels = torch.from_numpy(selection.main.emotions).to(arguments.device)
     plain = PlainCycleat(recipe, system, images, labels, turns, arguments.device)
     paths = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")

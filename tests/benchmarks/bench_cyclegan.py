@@ -24,18 +24,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 # Run as a script, only this folder is on the path; the faces are drawn by what lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.training.data.batch import Batch
-from fertools.training.data.batch_loader import BatchLoader, BatchPlan, FaceSource
-from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.data.selection import Selection, select_domains
+from fertools.training.data.batch_loader import BatchLoader, BatchPlan
+from fertools.training.data.selection import select_domains
 from fertools.training.engine.loop import Loop
 from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.engine.run_state import StatePaths
@@ -45,6 +42,7 @@ from fertools.training.systems.cyclegan.recipe import TwoWayRecipe
 from fertools.training.systems.cyclegan.system import Cyclegan
 from fertools.training.systems.et_cyclegan.recipe import EtCycleganRecipe
 from fertools.training.systems.registry import find_system
+from tests.benchmarks.face_batches import FaceBatches
 from tests.benchmarks.taking_turns import measure, step_parser
 from tests.training.drawn_pairs import write_drawn_pairs
 
@@ -193,21 +191,15 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
     if arguments.double:
         for network in (*system.networks.values(), *system.frozen.values(), *system.memory.values()):
             network.double()
-    pixels = {
-        name: load_pixels(workspace, faces, recipe.loaded_px, workspace.pixels)
-        for name, faces in selection.domains.items()
-    }
-    kinds = (_Float64Loader if arguments.double else BatchLoader, arguments.device), (BatchLoader, "cpu")
-    ours, twin = (_loader(kind, recipe, system, selection, pixels, device) for kind, device in kinds)
+    batches = FaceBatches.read(workspace, recipe, system, selection)
+    ours = batches.loader(arguments.device, _Float64Loader if arguments.double else BatchLoader)
+    twin = batches.loader("cpu")
     generator, turns = torch.Generator().manual_seed(recipe.seed + 2), list[Turn]()
     for _ in range(total):
         order = twin.next()
         turns.append((order, system.draw(twin.labels(order), generator)))
     dtype = torch.float64 if arguments.double else torch.float32
-    images = {
-        name: torch.from_numpy(np.array(some)).permute(0, 3, 1, 2).float().div(127.5).sub(1).to(arguments.device, dtype)
-        for name, some in pixels.items()
-    }
+    images = batches.images(arguments.device, dtype)
     plain = PlainCyclegan(recipe, system, images, turns, arguments.device)
     paths = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")
     loop = Loop(system, recipe, recipe.course(selection.counts()), ours, ProcessGroup(arguments.device), paths)
@@ -220,25 +212,6 @@ class _Float64Loader(BatchLoader):
     def load(self, plan: BatchPlan) -> dict[str, Batch]:
         batches = super().load(plan)
         return {name: replace(batch, images=batch.images.double()) for name, batch in batches.items()}
-
-
-def _loader(
-    kind: type[BatchLoader],
-    recipe: TwoWayRecipe,
-    system: Cyclegan,
-    selection: Selection,
-    pixels: dict[str, NDArray[np.uint8]],
-    device: str,
-) -> BatchLoader:
-    return kind(
-        {name: FaceSource(faces, pixels[name]) for name, faces in selection.domains.items()},
-        batch_size=recipe.batch_size,
-        augmentation=system.augmentation,
-        seed=recipe.seed,
-        device=device,
-        pairing=recipe.domain_pairing,
-        alike=recipe.augments_pairs_alike,
-    )
 
 
 def main() -> None:

@@ -26,9 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,9 +34,8 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.training.data.augmentation import Augmentation
-from fertools.training.data.batch_loader import BatchLoader, BatchPlan, FaceSource
-from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.data.selection import Selection, select_domains
+from fertools.training.data.batch_loader import BatchPlan
+from fertools.training.data.selection import select_domains
 from fertools.training.engine.loop import Loop
 from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.engine.run_state import StatePaths
@@ -47,6 +44,7 @@ from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.ha_gan.networks import Recogniser
 from fertools.training.systems.ha_gan.recipe import CHARACTER, HUMAN, NEUTRAL, HaGanRecipe
 from fertools.training.systems.ha_gan.system import RECOGNISER, HaGan
+from tests.benchmarks.face_batches import FaceBatches
 from tests.benchmarks.taking_turns import measure, step_parser
 from tests.training.drawn_pairs import write_drawn_pairs
 
@@ -139,36 +137,15 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
     selection = select_domains(workspace, recipe)
     torch.manual_seed(recipe.seed)
     system = HaGan(recipe)
-    pixels = {
-        name: load_pixels(workspace, faces, recipe.loaded_px, workspace.pixels)
-        for name, faces in selection.domains.items()
-    }
-    ours, twin = (_loader(recipe, system, selection, pixels, device) for device in (arguments.device, "cpu"))
+    batches = FaceBatches.read(workspace, recipe, system, selection)
+    ours, twin = batches.loader(arguments.device), batches.loader("cpu")
     orders = [twin.next() for _ in range(total)]
-    images = {
-        name: torch.from_numpy(np.array(some)).permute(0, 3, 1, 2).float().div(127.5).sub(1).to(arguments.device)
-        for name, some in pixels.items()
-    }
+    images = batches.images(arguments.device)
     labels = torch.from_numpy(selection.main.emotions).to(arguments.device)
     plain = PlainHaGan(recipe, system, images, labels, orders, arguments.device)
     places = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")
     loop = Loop(system, recipe, Course.of(total), ours, ProcessGroup(arguments.device), places)
     return loop, plain, places.journal
-
-
-def _loader(
-    recipe: HaGanRecipe, system: HaGan, selection: Selection, pixels: dict[str, NDArray[np.uint8]], device: str
-) -> BatchLoader:
-    return BatchLoader(
-        {name: FaceSource(faces, pixels[name]) for name, faces in selection.domains.items()},
-        batch_size=recipe.batch_size,
-        augmentation=system.augmentation,
-        augmentations=system.augmentations,
-        seed=recipe.seed,
-        device=device,
-        pairing=recipe.domain_pairing,
-        pairings={domain.name: domain.pairing for domain in recipe.domains if domain.pairing is not None},
-    )
 
 
 def time_warp(arguments: argparse.Namespace) -> str:

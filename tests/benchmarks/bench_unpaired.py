@@ -23,18 +23,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 # Run as a script, only this folder is on the path; the faces are drawn by what lies beside the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fertools.training.data.batch_loader import BatchLoader, BatchPlan, FaceSource
-from fertools.training.data.pixel_cache import load_pixels
-from fertools.training.data.selection import Selection, select_domains
+from fertools.training.data.batch_loader import BatchPlan
+from fertools.training.data.selection import select_domains
 from fertools.training.engine.loop import Loop
 from fertools.training.engine.process_group import ProcessGroup
 from fertools.training.engine.run_state import StatePaths
@@ -43,6 +40,7 @@ from fertools.training.recipes.course import Course, Stage
 from fertools.training.recipes.resolve import resolve_recipe
 from fertools.training.systems.unpaired.recipe import GUIDANCE, UnpairedRecipe
 from fertools.training.systems.unpaired.system import Unpaired
+from tests.benchmarks.face_batches import FaceBatches
 from tests.benchmarks.taking_turns import measure, step_parser
 from tests.training.drawn_pairs import write_drawn_pairs
 
@@ -165,34 +163,15 @@ def begin(root: Path, folder: Path, arguments: argparse.Namespace, *more: str) -
     selection = select_domains(workspace, recipe)
     torch.manual_seed(recipe.seed)
     system = Unpaired(recipe)
-    pixels = {
-        name: load_pixels(workspace, faces, recipe.loaded_px, workspace.pixels)
-        for name, faces in selection.domains.items()
-    }
-    ours, twin = (_loader(recipe, system, selection, pixels, device) for device in (arguments.device, "cpu"))
+    batches = FaceBatches.read(workspace, recipe, system, selection)
+    ours, twin = batches.loader(arguments.device), batches.loader("cpu")
     orders = [twin.next() for _ in range(total)]
-    images = {
-        name: torch.from_numpy(np.array(some)).permute(0, 3, 1, 2).float().div(127.5).sub(1).to(arguments.device)
-        for name, some in pixels.items()
-    }
+    images = batches.images(arguments.device)
     labels = torch.from_numpy(selection.main.emotions).to(arguments.device)
     plain = PlainUnpaired(recipe, system, images, labels, orders, arguments.device)
     places = StatePaths(folder / "checkpoints", folder / "metrics.jsonl")
     loop = Loop(system, recipe, Course((Stage(GUIDANCE, total),)), ours, ProcessGroup(arguments.device), places)
     return loop, plain, places.journal
-
-
-def _loader(
-    recipe: UnpairedRecipe, system: Unpaired, selection: Selection, pixels: dict[str, NDArray[np.uint8]], device: str
-) -> BatchLoader:
-    return BatchLoader(
-        {name: FaceSource(faces, pixels[name]) for name, faces in selection.domains.items()},
-        batch_size=recipe.batch_size,
-        augmentation=system.augmentation,
-        seed=recipe.seed,
-        device=device,
-        pairing=recipe.domain_pairing,
-    )
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from fertools.ingestion.ingest import ingest
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.recrop import RecropOptions, recrop
 from fertools.manifests import store
-from fertools.sources.labels import LabelColumns
+from fertools.sources.label_columns import LabelColumns
 from tests.conftest import write_clip
 from tests.ingestion.clips import moving_face
 from tests.sources.archives.test_golden import GOLDEN

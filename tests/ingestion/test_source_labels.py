@@ -15,7 +15,7 @@ from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.source_labels import match_labels
 from fertools.manifests import store
 from fertools.manifests.validation import validate
-from fertools.sources.labels import FaceLabels, LabelColumns
+from fertools.sources.label_columns import LabelColumns, SourceLabels
 from tests.ingestion.test_archives import Notes
 
 TABLE = """image,x1,y1,x2,y2,subject,expression,valence,arousal,split
@@ -98,9 +98,11 @@ def test_votes_are_soft_labels_that_a_rerun_does_not_lose(pictures: Path, tmp_pa
 
 
 def test_boxes_are_matched_together_and_not_one_by_one() -> None:
-    labels = tuple(FaceLabels(emotion=str(number), box=(left, 0, left + 10, 10)) for number, left in enumerate((0, 4)))
+    labels = tuple(
+        SourceLabels(emotion=str(number), box=(left, 0, left + 10, 10)) for number, left in enumerate((0, 4))
+    )
     faces = np.array([[3, 0, 13, 10], [100, 0, 110, 10], [5, 0, 15, 10]], float)
     found = match_labels(labels, faces)
     assert [one and one.emotion for one in found] == ["0", None, "1"]
     assert match_labels((), faces) == [None] * 3
-    assert match_labels((FaceLabels(emotion="all"),), faces[:1])[0] == FaceLabels(emotion="all")
+    assert match_labels((SourceLabels(emotion="all"),), faces[:1])[0] == SourceLabels(emotion="all")

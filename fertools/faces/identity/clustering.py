@@ -1,9 +1,8 @@
 """Cluster track embeddings into people: average linkage that keeps all known links.
 
 Up to `exact_up_to` tracks, all pairs are compared. The distance of a pair is 1 - cosine and a constant. A pair that
-must stay apart gets so large a distance that no average with it falls below the threshold, and a pair that must stay
-together gets none, so it is joined first. So the result is that of average linkage with constraints, and no constraint
-is broken.
+must stay together gets none, so it is joined first. A pair that must stay apart gets so large a distance that no
+average with it falls below the threshold. So the result is that of average linkage, and no constraint is broken.
 
 With more tracks, each is compared to its nearest neighbours. Communities of that graph are found by Leiden's method
 with the constant Potts model, whose objective is the same: tracks stay together if their mean similarity is above the

@@ -1,7 +1,7 @@
 """`identify`: find who is who across videos and pictures, and write the people into the manifest.
 
-The steps: choose the best faces of each track, embed them, split tracks that show two people, collect what is known,
-calibrate the threshold, cluster, and name the people so that identifiers of earlier runs stay.
+The best faces of each track are embedded, and tracks that show two people are split. What is already known gives the
+constraints and the threshold. Tracks are then clustered into people, who keep the identifiers of earlier runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from fertools.core.errors import InputError
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.identity import evidence, face_crops
-from fertools.faces.identity.calibration import Threshold, calibrate
 from fertools.faces.identity.clustering import cluster
 from fertools.faces.identity.decisions import DecisionLog
 from fertools.faces.identity.embedder import Embedder, EmbedderOptions, Floats, unit
@@ -28,6 +27,7 @@ from fertools.faces.identity.identity_options import IdentifyOptions, IdentifySu
 from fertools.faces.identity.links import Groups
 from fertools.faces.identity.people import Doubts, find_doubts, name_people
 from fertools.faces.identity.registry import load_embedder
+from fertools.faces.identity.similarity_threshold import Threshold, calibrate
 from fertools.faces.identity.track_parts import find_cut
 from fertools.faces.identity.tracks import COLUMNS, Tracks, find_tracks
 from fertools.manifests import store

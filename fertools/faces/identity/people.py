@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.core.hashing import hash_bytes
-from fertools.faces.identity.calibration import Threshold
 from fertools.faces.identity.embedder import Floats
 from fertools.faces.identity.links import Groups
+from fertools.faces.identity.similarity_threshold import Threshold
 
 MOST_PAIRS = 1000
 """Doubtful pairs that are listed, the most alike first."""

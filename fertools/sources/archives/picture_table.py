@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
 
@@ -21,7 +22,7 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.explain import reading
 from fertools.sources.archives.members import DEFAULT_LIMITS, Contents, Limits, Member, Refused, too_many
-from fertools.sources.labels import FaceLabels, RowReader
+from fertools.sources.label_columns import RowReader, SourceLabels
 
 SUFFIXES: Final = (".arrow", ".parquet")
 _CACHED: Final = ("cache-", "indices", "tmp")
@@ -174,7 +175,7 @@ class PictureTable:
         """See `Archive`."""
         self._batches.close()
 
-    def labels(self, reader: RowReader) -> dict[str, tuple[FaceLabels, ...]]:
+    def labels(self, reader: RowReader) -> dict[str, tuple[SourceLabels, ...]]:
         """Return the labels of each member that the other columns give.
 
         Args:
@@ -199,7 +200,8 @@ class PictureTable:
             row = reader.read({**named, _SPLIT_COLUMN: split}, found, f"{self.path.name}, row {number}")
             for column in self._columns:
                 labels[number, column] = (row,)
-        return {name: labels[self._offset(batch) + row, column] for name, (batch, row, column) in self._places.items()}
+        starts = [0, *accumulate(self._lengths)]
+        return {name: labels[starts[batch] + row, column] for name, (batch, row, column) in self._places.items()}
 
     def _cells(self, names: list[str]) -> Iterator[dict[str, Any]]:
         for batch, length in enumerate(self._lengths):
@@ -213,9 +215,6 @@ class PictureTable:
             for row in range(length):
                 yield batch, row, number
                 number += 1
-
-    def _offset(self, batch: int) -> int:
-        return sum(self._lengths[:batch])
 
     def _name(self, number: int, column: str, path: str | None) -> str:
         suffix = Path(path or "").suffix.lower()

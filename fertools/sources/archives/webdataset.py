@@ -9,13 +9,15 @@ from typing import Any, Final
 
 from fertools.core.errors import InputError
 from fertools.sources.archives.members import Archive, Member
-from fertools.sources.labels import FaceLabels, RowReader
+from fertools.sources.label_columns import RowReader, SourceLabels
 
 _READ: Final = ("json", "cls", "txt")
 _MOST_BYTES: Final = 2**20
 
 
-def sample_labels(archive: Archive, members: Iterable[Member], reader: RowReader) -> dict[str, tuple[FaceLabels, ...]]:
+def sample_labels(
+    archive: Archive, members: Iterable[Member], reader: RowReader
+) -> dict[str, tuple[SourceLabels, ...]]:
     """Return the labels of the members of a tar whose key also has a `.json`, `.cls` or `.txt`.
 
     The key is the path up to the first dot of the file's name. A `.json` holds an object with the columns of a table.
@@ -35,7 +37,7 @@ def sample_labels(archive: Archive, members: Iterable[Member], reader: RowReader
         place = PurePosixPath(member.name)
         start, _, extension = place.name.partition(".")
         samples.setdefault(str(place.parent / start), {})[extension.lower()] = member
-    labels: dict[str, tuple[FaceLabels, ...]] = {}
+    labels: dict[str, tuple[SourceLabels, ...]] = {}
     for sample in samples.values():
         read: dict[str, Member] = {extension: sample[extension] for extension in _READ if extension in sample}
         if len(read) == len(sample):

@@ -13,7 +13,7 @@ from fertools.core.vocabulary import Lexicon
 from fertools.manifests.schema import MODALITIES, SPLITS
 from fertools.sources.datasets.descriptor import NUMBERS, Descriptor, Layout
 from fertools.sources.datasets.filling import fill
-from fertools.sources.labels import Box, FaceLabels
+from fertools.sources.label_columns import Box, SourceLabels
 
 ORIGIN = "dataset"
 """Origin of the labels that a dataset states."""
@@ -60,9 +60,9 @@ class DescribedFace:
     reason: str | None = None
 
     @property
-    def labels(self) -> FaceLabels:
+    def labels(self) -> SourceLabels:
         """The labels as any source has them."""
-        return FaceLabels(
+        return SourceLabels(
             given=frozenset({"subject_id", "emotion"}),
             subject_id=self.subject,
             emotion=self.emotion,

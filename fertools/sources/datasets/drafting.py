@@ -36,8 +36,8 @@ class Draft:
 
     Attributes:
         name: name of the dataset: lower-case letters, digits and dashes.
-        files: template of the paths of its files below the folder, without their ending; names in braces are fields
-            of a descriptor, and any other name stands for a part that means nothing.
+        files: template of the paths of its files below the folder, without their ending. Names in braces are fields
+            of a descriptor. Any other name stands for a part that means nothing.
         title: full name; empty for `name`.
         licence: licence or terms.
         may_share: whether its pixels may be passed on.

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.core.errors import InputError
-from fertools.faces.identity.calibration import calibrate
 from fertools.faces.identity.clustering import EXACT_UP_TO, cluster
 from fertools.faces.identity.embedder import EmbedderCard, Floats, unit
 from fertools.faces.identity.links import Groups, Links
+from fertools.faces.identity.similarity_threshold import calibrate
 from tests.faces.identity.agreement import b_cubed, pairwise
 
 CARD = EmbedderCard("x", "0", 3, "arcface", 8, "", "", "", 0.6)

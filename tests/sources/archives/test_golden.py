@@ -17,7 +17,7 @@ from fertools.core.vocabulary import load_lexicon
 from fertools.sources.archives.opened import open_binary
 from fertools.sources.archives.picture_table import PictureTable, is_picture_table
 from fertools.sources.discovery import Discovery, SourceFile, discover
-from fertools.sources.labels import LabelColumns, RowReader
+from fertools.sources.label_columns import LabelColumns, RowReader
 
 GOLDEN = Path(__file__).parent / "golden"
 EMOTIONS = ["anger", "happiness", "neutral"]

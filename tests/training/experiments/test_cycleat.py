@@ -70,7 +70,7 @@ def test_every_preset_tests_f_s_untrained_and_shares_the_depth_of_f_t(preset: st
 
 def test_the_middle_size_starts_its_generator_from_a_network_like_the_teacher(workspace: Workspace) -> None:
     experiment = read_experiment("cycleat", preset="middle")
-    recipes = recipes_of(workspace, list_tasks(workspace, experiment, range(5)))
+    recipes = recipes_of(workspace, list_tasks(workspace, experiment, range(3)))
     joint, source = cast(CycleatRecipe, recipes["joint"]), cast(ClassifierRecipe, recipes["source"])
     assert joint.start == "teacher"
     assert (joint.network, joint.width) == (source.network, source.width)

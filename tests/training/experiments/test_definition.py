@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ from tests.training.blobs import write_blobs
 from tests.training.experiments.protocols import TWO_STEPS, write_experiment
 
 SHIPPED = sorted(path.stem for path in (package_data.shipped_folder("training") / "experiments").glob("*.toml"))
+
+
+def list_presets(name: str) -> list[str | None]:
+    text = (package_data.shipped_folder("training") / "experiments" / f"{name}.toml").read_text(encoding="utf-8")
+    return list(tomllib.loads(text).get("presets", [None]))
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
@@ -100,9 +106,9 @@ def test_an_unknown_experiment_is_named_with_the_nearest(tmp_path: Path) -> None
     assert list_experiments(tmp_path)["two"] == "Two methods"
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_recipes_of_shipped_experiments_can_be_resolved(name: str) -> None:
-    experiment = read_experiment(name)
+@pytest.mark.parametrize(("name", "chosen"), [(name, chosen) for name in SHIPPED for chosen in list_presets(name)])
+def test_recipes_of_shipped_experiments_can_be_resolved(name: str, chosen: str | None) -> None:
+    experiment = read_experiment(name, preset=chosen)
     for step in experiment.steps.values():
         if not isinstance(step, TrainStep):
             continue

@@ -9,13 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fertools.training.data.batch import Batch
-from fertools.training.recipes.course import Iteration
-from fertools.training.systems.base import Noise
 from fertools.training.systems.cyclegan.recipe import TwoWayRecipe
 from fertools.training.systems.cyclegan.system import Cyclegan
+from tests.training.systems.logged_steps import Turn, take_steps
 
 TINY = ("conv_dim=2", "generator_blocks=1", "discriminator_layers=2", "image_size=16", "load_size=16")
-Turn = tuple[dict[str, Batch], Noise]
 Further = Callable[[dict[str, Tensor]], dict[str, tuple[float, Tensor]]]
 """From x, y and what was made of them, weights and terms that are added to the generators' loss."""
 
@@ -49,16 +47,7 @@ def run(built: Cyclegan, data: list[Turn]) -> list[dict[str, float]]:
         name: adam([w for network in plan.networks for w in built.networks[network].parameters()], built.recipe)
         for name, plan in built.optimisers.items()
     }
-    logs = []
-    for number, (batches, noise) in enumerate(data):
-        log: dict[str, float] = {}
-        for step in built.iterate(Iteration(number), batches, noise):
-            optimisers[step.optimiser].zero_grad()
-            torch.autograd.backward(step.loss)
-            optimisers[step.optimiser].step()
-            log |= {name: value.item() for name, value in step.terms.items()}
-        logs.append(log)
-    return logs
+    return take_steps(built, optimisers, data)
 
 
 class ListPool:

@@ -25,7 +25,7 @@ from fertools.training.networks.initial_weights import init_normal
 from fertools.training.networks.resnet import ResNet, like_weights
 from fertools.training.networks.starting_weights import StartingWeights
 from fertools.training.recipes.course import Iteration
-from fertools.training.systems.base import Autocast, Noise, Prediction, Step, full_precision
+from fertools.training.systems.base import Autocast, Noise, Prediction, Step, Translation, full_precision
 from fertools.training.systems.cycleat.recipe import (
     CLASSIFIER,
     JOINT,
@@ -158,6 +158,16 @@ class Cycleat(Cyclegan):
             terms["classifier/loss_attention"] = attention_transfer(stages, wanted, recipe.at_form)
             loss = loss + recipe.beta * terms["classifier/loss_attention"]
         return loss, {name: value.detach() for name, value in terms.items()}
+
+    def translations(self, prototypes: Tensor) -> list[Translation]:
+        """Return both directions. Only translated source faces have an expression: labels of the target are not used.
+
+        So `fertools generate` makes no faces of the other direction, which nobody could train on.
+        """
+        return [
+            translation if translation.source == SOURCE else replace(translation, keeps_emotion=False)
+            for translation in super().translations(prototypes)
+        ]
 
     @property
     def prediction(self) -> Prediction | None:

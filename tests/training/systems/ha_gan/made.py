@@ -8,15 +8,13 @@ import torch
 
 from fertools.training.data.batch import Batch
 from fertools.training.engine.optimisers import build_optimiser
-from fertools.training.recipes.course import Iteration
 from fertools.training.recipes.resolve import resolve_recipe
-from fertools.training.systems.base import Noise
 from fertools.training.systems.ha_gan.recipe import HaGanRecipe
 from fertools.training.systems.ha_gan.system import HaGan
+from tests.training.systems.logged_steps import Turn, take_steps
 
 TINY = ("image_size=19", "load_size=23", "batch_size=4", "use_weight=false", "lr=2e-4")
 """Laid over the preset `smoke`. An odd side makes maps of 19, 10, 5, 3 and 2 pixels."""
-Turn = tuple[dict[str, Batch], Noise]
 
 
 def recipe(*overrides: str, preset: str = "smoke") -> HaGanRecipe:
@@ -60,13 +58,4 @@ def turns(built: HaGan, count: int, seed: int = 5) -> list[Turn]:
 def run(built: HaGan, data: Sequence[Turn]) -> list[dict[str, float]]:
     """Take the steps of some iterations, each by its own optimiser, and return what was logged."""
     optimisers = {name: build_optimiser(plan, built.networks) for name, plan in built.optimisers.items()}
-    logs = []
-    for number, (batches, noise) in enumerate(data):
-        log: dict[str, float] = {}
-        for step in built.iterate(Iteration(number), batches, noise):
-            optimisers[step.optimiser].zero_grad()
-            torch.autograd.backward(step.loss)
-            optimisers[step.optimiser].step()
-            log |= {name: value.item() for name, value in step.terms.items()}
-        logs.append(log)
-    return logs
+    return take_steps(built, optimisers, data)

@@ -14,7 +14,8 @@ from fertools.training.systems.ha_gan import ENTRY
 from fertools.training.systems.ha_gan.networks import Recogniser
 from fertools.training.systems.ha_gan.recipe import CHARACTER, HUMAN, NEUTRAL, HaGanRecipe
 from fertools.training.systems.ha_gan.system import RECOGNISER, HaGan
-from tests.training.systems.ha_gan.made import Turn, run, system, turns
+from tests.training.systems.ha_gan.made import run, system, turns
+from tests.training.systems.logged_steps import Turn
 
 MODES = {
     "split": ("d_input=split",),

@@ -50,7 +50,7 @@ NO_COLUMN: Final = "-"
 
 
 @dataclass(frozen=True)
-class FaceLabels:
+class SourceLabels:
     """The labels of one face, or of all faces of a source.
 
     Attributes:
@@ -198,7 +198,7 @@ class RowReader:
     origin: str
     unknown: Counter[str] = field(default_factory=Counter)
 
-    def read(self, cells: Mapping[str, Any], found: Mapping[str, tuple[str, ...]], where: str) -> FaceLabels:
+    def read(self, cells: Mapping[str, Any], found: Mapping[str, tuple[str, ...]], where: str) -> SourceLabels:
         """Return the labels of a row.
 
         Args:
@@ -219,7 +219,7 @@ class RowReader:
         if (valence is None) != (arousal is None):
             raise InputError(f"{where}: it has only one of valence and arousal; give both or neither")
         given = {_ATTRIBUTES.get(meaning, meaning) for meaning in found} | ({"emotion"} if "votes" in found else set())
-        return FaceLabels(
+        return SourceLabels(
             given=frozenset(given),
             subject_id=text.get("subject") or None,
             emotion=votes.winner if votes else None,
@@ -308,7 +308,7 @@ def _scalar(value: Any) -> Any:
     return "|".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def combine(rows: Sequence[FaceLabels]) -> FaceLabels:
+def combine(rows: Sequence[SourceLabels]) -> SourceLabels:
     """Return the labels of one face from several rows: emotions are votes, and other values must agree.
 
     Args:
@@ -331,7 +331,7 @@ def combine(rows: Sequence[FaceLabels]) -> FaceLabels:
             reasons.append(f"its rows give several values of {name}")
     if agreed["valence"] is None or agreed["arousal"] is None:
         agreed["valence"] = agreed["arousal"] = None
-    return FaceLabels(
+    return SourceLabels(
         given=first.given,
         emotion=distribution.winner,
         votes=distribution.votes if len(distribution.votes) > 1 else (),

@@ -13,8 +13,8 @@ from fertools.core.errors import InputError
 from fertools.core.label_distribution import OTHER, count_votes, read_expression
 from fertools.core.vocabulary import load_lexicon
 from fertools.sources.discovery import Discovery, discover
+from fertools.sources.label_columns import LabelColumns, SourceLabels
 from fertools.sources.label_table import UNLISTED, LabelTable, label_files, read_label_table
-from fertools.sources.labels import FaceLabels, LabelColumns
 
 LEXICON = load_lexicon()
 
@@ -194,4 +194,4 @@ def test_an_ambiguous_or_foreign_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"'a\.png' in t\.csv matches several files"):
         label_files(found, _read(tmp_path / "t.csv", "path,emotion\na.png,happy\n"))
     with pytest.raises(InputError, match=r"names none of the 2 given files; its first path is '/etc/passwd'"):
-        label_files(found, LabelTable("t.csv", {"/etc/passwd": (FaceLabels(),)}, {}))
+        label_files(found, LabelTable("t.csv", {"/etc/passwd": (SourceLabels(),)}, {}))
