@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = {
     "fertools": (
         ("cli",),
+        ("views",),
         ("transfer", "inference"),
         ("ingestion", "annotations", "training"),
         ("splits",),

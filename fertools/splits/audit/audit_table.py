@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,8 @@ class AuditTable:
         columns: N values of each column of TEXTS and NUMBERS that there is; None where unknown.
         generator_folds: for each row, the folds that its generator was not trained on; None for a real face.
         by_source: whether the split promises to keep each source in one part.
+        origin: the workspace, or the file of the table.
+        split_column: column of the table with the parts; empty for a manifest.
     """
 
     names: Sequence[str]
@@ -51,6 +54,8 @@ class AuditTable:
     columns: Mapping[str, Sequence[Any]]
     generator_folds: Sequence[tuple[int, ...] | None]
     by_source: bool
+    origin: Workspace | Path
+    split_column: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -91,6 +96,7 @@ def from_workspace(workspace: Workspace) -> AuditTable:
             for run, folds in zip(cells["generator_run"], cells["generator_folds"], strict=True)
         ],
         by_source=workspace.settings().get("split", {}).get("group_by") == "source",
+        origin=workspace,
     )
 
 
@@ -131,7 +137,14 @@ def from_table(path: Path, split_column: str, columns: Mapping[str, str] | None 
         columns=found,
         generator_folds=[None] * len(parts),
         by_source="subject" not in found,
+        origin=path,
+        split_column=split_column.strip().lower(),
     )
+
+
+def count_parts(table: AuditTable) -> dict[str, int]:
+    """Return the number of rows of each part, by name."""
+    return dict(sorted(Counter(part for part in table.parts if part is not None).items()))
 
 
 def _numbers(path: Path, name: str, cells: Sequence[str], lines: Sequence[int]) -> list[float | None]:

@@ -17,20 +17,34 @@ ADJACENT_FRAMES = 25
 
 def find_membership(table: AuditTable) -> Iterator[Finding]:
     """Yield the leaks between the parts of a split that need no pixels."""
-    subjects, sources = table.column("subject"), table.column("source")
-    tracks = [
-        None if track is None or source is None else (source, track)
-        for source, track in zip(sources, table.column("track"), strict=True)
-    ]
-    yield from _across(table, subjects, "subject-across", "people")
-    yield from _across(table, tracks, "track-across", "tracks")
-    yield from _across(table, table.column("pair"), "pair-across", "moments with several pictures (pairs)")
     severity: Severity = "leak" if table.by_source else "warning"
-    yield from _across(table, sources, "source-across", "sources", severity)
+    yield from _across(table, table.column("subject"), "subject-across", "people")
+    yield from _across(table, _tracks(table), "track-across", "tracks")
+    yield from _across(table, table.column("pair"), "pair-across", "moments with several pictures (pairs)")
+    yield from _across(table, table.column("source"), "source-across", "sources", severity)
     yield from _parents(table)
     yield from _generators(table)
     yield from _adjacent(table)
     yield from _twice_in_a_frame(table)
+
+
+def find_links(table: AuditTable) -> Iterator[tuple[int, int]]:
+    """Yield pairs of rows that connect all that must be in one part, by the columns."""
+    keys = [table.column("subject"), _tracks(table), table.column("pair")]
+    for column in [*keys, table.column("source")] if table.by_source else keys:
+        first: dict[Hashable, int] = {}
+        for row, key in enumerate(column):
+            if key is not None and first.setdefault(key, row) != row:
+                yield first[key], row
+    yield from _families(table)
+    yield from _neighbours(table)
+
+
+def _tracks(table: AuditTable) -> list[Hashable]:
+    return [
+        None if track is None or source is None else (source, track)
+        for source, track in zip(table.column("source"), table.column("track"), strict=True)
+    ]
 
 
 def _across(
@@ -59,13 +73,19 @@ def finding(
 
 
 def _parents(table: AuditTable) -> Iterator[Finding]:
-    row_of = {name: row for row, name in enumerate(table.names)}
-    pairs = [
-        (row_of[parent], row)
-        for row, parent in enumerate(table.column("parent"))
-        if parent in row_of and spans(table, (row_of[parent], row))
-    ]
+    pairs = [pair for pair in _families(table) if spans(table, pair)]
     yield from finding("parent-across", "leak", "generated faces apart from the real face they were made from", pairs)
+
+
+def _families(table: AuditTable) -> Iterator[tuple[int, int]]:
+    """Yield each real face with each face that was generated from it."""
+    parents = table.column("parent")
+    if all(parent is None for parent in parents):
+        return
+    row_of = {name: row for row, name in enumerate(table.names)}
+    for row, parent in enumerate(parents):
+        if parent in row_of:
+            yield row_of[parent], row
 
 
 def _generators(table: AuditTable) -> Iterator[Finding]:
@@ -80,22 +100,25 @@ def _generators(table: AuditTable) -> Iterator[Finding]:
 
 
 def _adjacent(table: AuditTable) -> Iterator[Finding]:
-    """Find consecutive frames of one source in two parts, unless they show two known people."""
+    groups = [pair for pair in _neighbours(table) if spans(table, pair)]
+    yield from finding("time-adjacent", "leak", "neighbouring frames of one source in two parts", groups)
+
+
+def _neighbours(table: AuditTable) -> Iterator[tuple[int, int]]:
+    """Yield consecutive frames of one source, unless they show two known people."""
     subjects, times, frames = table.column("subject"), table.column("time_s"), table.column("frame")
     by_source: dict[tuple[Hashable, bool], list[tuple[float, int]]] = defaultdict(list)
     for row, source in enumerate(table.column("source")):
         place = times[row] if times[row] is not None else frames[row]
         if source is not None and place is not None and table.parts[row] is not None:
             by_source[source, times[row] is not None].append((place, row))
-    groups = []
     for (_, timed), places in by_source.items():
         places.sort()
         for (first, one), (second, other) in pairwise(places):
             near = second - first <= (ADJACENT_S if timed else ADJACENT_FRAMES)
             known = None not in (subjects[one], subjects[other]) and subjects[one] != subjects[other]
-            if near and not known and spans(table, (one, other)):
-                groups.append((one, other))
-    yield from finding("time-adjacent", "leak", "neighbouring frames of one source in two parts", groups)
+            if near and not known:
+                yield one, other
 
 
 def _twice_in_a_frame(table: AuditTable) -> Iterator[Finding]:

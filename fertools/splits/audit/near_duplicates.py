@@ -1,9 +1,11 @@
-"""Find pictures that are copies of one another, without comparing every pair.
+"""Find pictures that are copies of one another.
 
-Pictures are compared by their perceptual hashes (`fertools.splits.audit.picture_hash`). The bits of a hash are dealt
-into BANDS bands. Two hashes that differ in fewer bits than there are bands have at least one equal band. So pictures
-are sorted by one band after another, and only pictures with an equal band are compared. No pair below the limit is
-missed. Memory grows with the number of pictures and of pairs found. Each pair is then verified on its pixels.
+Pictures are compared by their perceptual hashes (`fertools.splits.audit.picture_hash`), each with each, so that no pair
+below the limit is missed. The bits become +1 and -1. Then comparing a block of pictures is a matrix product, which
+gives mirrored copies too. Memory does not grow with the number of pairs. The pairs found are then verified on their
+pixels (`fertools.splits.audit.picture_detail`).
+
+Both limits were set on pictures of known people (AT&T, Yale, wild and thermal faces), see decision 43.
 """
 
 from __future__ import annotations
@@ -18,15 +20,19 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from fertools.splits.audit.picture_hash import BITS, MIRROR, Hashes, PictureFacts, read_detail
+from fertools.splits.audit.picture_detail import Detail, compare_detail, read_detail
+from fertools.splits.audit.picture_hash import BITS, MIRROR, Hashes, PictureFacts
 
-LIMIT = 28
+LIMIT = 64
 """Largest number of different bits, of 256, in two pictures that are looked at."""
-BANDS = LIMIT + 1
-CORRELATION = 0.95
-"""Least correlation of the pixels of two pictures that count as copies."""
-_BLOCK = 1 << 20
-"""Pairs that are compared at once."""
+CORRELATION = 0.9
+"""Least correlation of the fine structure of two pictures that count as copies."""
+NEAREST = 32
+"""Largest number of pairs of one picture that are looked at, the nearest first."""
+_BLOCK = 1024
+"""Pictures that are compared at once with as many others."""
+_PENDING = 1 << 21
+"""Pairs that are held before all but the nearest of each picture are dropped."""
 Integers = NDArray[np.int64]
 
 
@@ -54,7 +60,7 @@ class Copies:
 def find_copies(facts: PictureFacts, paths: Sequence[Path | None], groups: Integers) -> Copies:
     """Return pairs of pictures that are equal, nearly equal or mirrored.
 
-    Equal pictures are paired with the first of them only. That connects them, and keeps the number of pairs small.
+    The pairs connect the copies of each picture. Not every two copies are a pair, which keeps their number small.
 
     Args:
         facts: facts of N pictures.
@@ -72,82 +78,83 @@ def find_copies(facts: PictureFacts, paths: Sequence[Path | None], groups: Integ
         else:
             exact.append((first, row))
     rows = np.array(firsts, np.int64)
-    near, mirrored = find_near(facts.hashes[rows], groups[rows])
-    near = rows[near] if len(near) else np.empty((0, 2), np.int64)
-    verified = _verify(near, mirrored, paths)
-    pairs = np.concatenate([np.array(exact, np.int64).reshape(-1, 2), near[verified]])
+    similar = find_near(facts.hashes[rows], groups[rows])
+    near = NearPairs(rows[similar.pairs], similar.distances, similar.mirrored)
+    verified = _verify(near, paths)
+    pairs = np.concatenate([np.array(exact, np.int64).reshape(-1, 2), near.pairs[verified]])
     return Copies(
         pairs,
-        np.concatenate([np.zeros(len(exact), np.bool_), mirrored[verified]]),
+        np.concatenate([np.zeros(len(exact), np.bool_), near.mirrored[verified]]),
         np.arange(len(pairs)) < len(exact),
     )
 
 
-def find_near(hashes: Hashes, groups: Integers, limit: int = LIMIT) -> tuple[Integers, NDArray[np.bool_]]:
+@dataclass(frozen=True)
+class NearPairs:
+    """Pairs of rows with similar hashes, the most similar first.
+
+    Attributes:
+        pairs: (P, 2) row numbers, the smaller first.
+        distances: P numbers of different bits.
+        mirrored: P, whether the mirrored picture is the nearer one.
+    """
+
+    pairs: Integers
+    distances: Integers
+    mirrored: NDArray[np.bool_]
+
+
+def find_near(hashes: Hashes, groups: Integers, limit: int = LIMIT) -> NearPairs:
     """Return the pairs of different groups whose hashes differ in at most `limit` bits, plain or mirrored.
+
+    Of a picture with more than NEAREST such pairs to later rows, the nearest are returned.
 
     Args:
         hashes: (N, 4) hashes.
         groups: N group numbers.
         limit: largest number of different bits.
-
-    Returns:
-        (P, 2) row numbers, the smaller first and sorted; and whether only the mirrored hash is near.
     """
-    count = len(hashes)
-    both = np.concatenate([hashes, hashes ^ MIRROR])
-    bits = np.unpackbits(both.view(np.uint8), axis=1)
-    found = []
-    for band in range(limit + 1):
-        # Every band gets low and high frequencies, because low ones are alike in all aligned faces.
-        own = bits[:, band :: limit + 1].astype(np.int64)
-        keys = own @ (1 << np.arange(own.shape[1]))
-        for first, second in _equal_keys(keys):
-            wanted = (first < count) | (second < count)
-            first, second = first[wanted], second[wanted]
-            different = groups[first % count] != groups[second % count]
-            first, second = first[different], second[different]
-            near = _is_near(both, first, second, limit)
-            if near.any():
-                found.append(np.stack([first[near], second[near]], axis=1))
-    if not found:
-        return np.empty((0, 2), np.int64), np.empty(0, np.bool_)
-    pairs = np.concatenate(found)
-    flipped = (pairs >= count).any(axis=1)
-    ordered = np.sort(pairs % count, axis=1)
-    # Plain pairs come first, so that a symmetric picture counts as a plain copy.
-    table = np.unique(np.column_stack([ordered, flipped]), axis=0)
-    _, kept = np.unique(table[:, :2], axis=0, return_index=True)
-    return table[kept, :2], table[kept, 2].astype(np.bool_)
+    found, held = [np.empty((0, 4), np.int64)], 0
+    for block in _compare_blocks(hashes, groups, limit):
+        found.append(block)
+        held += len(block)
+        if held > _PENDING:
+            found, held = [_nearest(np.concatenate(found))], 0
+    table = _nearest(np.concatenate(found))
+    table = table[np.lexsort((table[:, 1], table[:, 0], table[:, 2]))]
+    return NearPairs(table[:, :2], table[:, 2], table[:, 3].astype(np.bool_))
 
 
-def _equal_keys(keys: Integers) -> Iterator[tuple[Integers, Integers]]:
-    """Yield row numbers of all pairs with equal keys, in blocks no longer than `keys`."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    places = np.arange(len(keys))
-    distance = 0
-    while len(places):
-        distance += 1
-        places = places[places + distance < len(keys)]
-        # A key that equals the one `distance` places further also equals those between, so places only become fewer.
-        places = places[ordered[places] == ordered[places + distance]]
-        for start in range(0, len(places), _BLOCK):
-            block = places[start : start + _BLOCK]
-            yield order[block], order[block + distance]
+def _compare_blocks(hashes: Hashes, groups: Integers, limit: int) -> Iterator[Integers]:
+    """Yield rows of first, second, distance and whether mirrored."""
+    for start in range(0, len(hashes), _BLOCK):
+        ones = _signs(hashes[start : start + _BLOCK])
+        for further in range(start, len(hashes), _BLOCK):
+            others = _signs(hashes[further : further + _BLOCK])
+            # Mirroring negates the second half. So the two products give both distances.
+            alike, turned = (one @ other.T for one, other in zip(ones, others, strict=True))
+            equal = alike + np.abs(turned)
+            first, second = (equal >= BITS - 2 * limit).nonzero()
+            kept = first + start < second + further
+            kept &= groups[first + start] != groups[second + further]
+            first, second = first[kept], second[kept]
+            distances = (BITS - equal[first, second].astype(np.int64)) // 2
+            mirrored = turned[first, second] < 0
+            yield np.column_stack([first + start, second + further, distances, mirrored])
 
 
-def _is_near(hashes: Hashes, first: Integers, second: Integers, limit: int) -> NDArray[np.bool_]:
-    """Return which pairs differ in at most `limit` bits; most are ruled out by their first 64 bits."""
-    near = np.zeros(len(first), np.bool_)
-    open_ = np.arange(len(first))
-    distance = np.zeros(len(first), np.int64)
-    for word in range(BITS // 64):
-        distance = distance + count_bits(hashes[first[open_], word] ^ hashes[second[open_], word])
-        kept = distance <= limit
-        open_, distance = open_[kept], distance[kept]
-    near[open_] = True
-    return near
+def _signs(hashes: Hashes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the bits as +1 and -1: (N, E) that a mirrored picture has too, and (N, O) that mirroring negates."""
+    signs = np.unpackbits(hashes.view(np.uint8), axis=1).astype(np.float32) * 2 - 1
+    odd = np.unpackbits(MIRROR.view(np.uint8)).astype(np.bool_)
+    return signs[:, ~odd], signs[:, odd]
+
+
+def _nearest(table: Integers) -> Integers:
+    """Return the NEAREST rows of each first picture."""
+    table = table[np.lexsort((table[:, 1], table[:, 2], table[:, 0]))]
+    starts = np.searchsorted(table[:, 0], table[:, 0])
+    return table[np.arange(len(table)) - starts < NEAREST]
 
 
 def count_bits(words: NDArray[np.uint64]) -> Integers:
@@ -165,16 +172,29 @@ def count_bits(words: NDArray[np.uint64]) -> Integers:
     return ((words * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.int64)
 
 
-def _verify(pairs: Integers, mirrored: NDArray[np.bool_], paths: Sequence[Path | None]) -> NDArray[np.bool_]:
-    """Return which pairs also have correlated pixels."""
+def _verify(near: NearPairs, paths: Sequence[Path | None]) -> NDArray[np.bool_]:
+    """Return which pairs are copies by their pixels; a pair that others already connect is left out."""
+    cluster: dict[int, int] = {}
+
+    def find(row: int) -> int:
+        while (parent := cluster.get(row, row)) != row:
+            cluster[row] = row = cluster.get(parent, parent)
+        return row
 
     @lru_cache(maxsize=512)
-    def detail(row: int) -> NDArray[np.float64] | None:
+    def detail(row: int) -> Detail | None:
         return read_detail(paths[row])
 
-    verified = np.zeros(len(pairs), np.bool_)
-    for number, (one, other) in enumerate(pairs.tolist()):
+    verified = np.zeros(len(near.pairs), np.bool_)
+    for number, (one, other) in enumerate(near.pairs.tolist()):
+        if find(one) == find(other):
+            continue
         first, second = detail(one), detail(other)
-        if first is not None and second is not None:
-            verified[number] = float((first * (second[:, ::-1] if mirrored[number] else second)).sum()) >= CORRELATION
+        if first is None or second is None:
+            continue
+        if near.mirrored[number]:
+            second = np.ascontiguousarray(second[:, ::-1])
+        if compare_detail(first, second) >= CORRELATION:
+            verified[number] = True
+            cluster[find(one)] = find(other)
     return verified

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fertools.core.hashing import hash_bytes
 
 BITS = 256
-_SIDE_PX, _DETAIL_PX = 32, 64
+_SIDE_PX = 32
 _FLAT = 2.0
 """Standard deviation of grey levels, of 255, below which a picture shows nothing: its hash would be noise."""
 _THREADS = 4
@@ -121,18 +121,6 @@ def read_picture(path: Path | None) -> NDArray[np.uint8] | None:
         return None
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     return None if picture is None else np.asarray(picture, np.uint8)
-
-
-def read_detail(path: Path | None) -> NDArray[np.float64] | None:
-    """Return a picture as (64, 64) grey with mean 0 and length 1; None if it is missing or flat."""
-    picture = read_picture(path)
-    if picture is None:
-        return None
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    detail = cv2.resize(grey, (_DETAIL_PX, _DETAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float64)
-    detail -= detail.mean()
-    length = float(np.linalg.norm(detail))
-    return detail / length if length > 0 else None
 
 
 def _colour(picture: NDArray[np.uint8]) -> float:
