@@ -17,21 +17,21 @@ import fertools
 from fertools.core import errors
 
 _TEXT = """
-    Agreement Anchoring AxisConsistency CheckFailed CollectOptions CollectSummary ComparisonResult
+    Agreement Anchoring AuditReport AxisConsistency CheckFailed CollectOptions CollectSummary ComparisonResult
     ConfidenceInterval ConfusionMatrix ContactSheetOptions CopySummary DataState DatasetPreview Descriptor
     DeviceError Disagreement DomainData Embedder EmbedderCard Estimate Evaluation EvaluationOptions
-    ExperimentResult ExportSummary Face FaceDataset FaceLabels FaceRating FaceSelection Faces
-    FeatureDistance FertoolsError FilterOptions FilterSummary FoldMean Gap GenerateResult GreyRange
-    IdentifyOptions IdentifySummary ImportSummary IngestOptions IngestSummary InputError Interrupted
-    ItemsFailed LabelColumns MachineError Measured Metric MinFace Model ModelLabels PicturePrediction
-    PicturePredictions PredictSummary PredictionMetrics PriorSummary Provenance PublishSummary
-    RaterConsistency RatingsSummary RecipeError RecropOptions RecropSummary ResumeRefused RunComparison
-    RunEvaluation SampleOptions SampleSummary SchemaError SplitSummary StorageError SystemList SystemState
-    TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align assess_runs
-    collect compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations
-    fill_emotion fill_prior filter_faces generate identify import_annotations import_labels ingest
-    list_datasets list_systems load_model measure_agreement merge predict preview_dataset publish pull push
-    read_faces read_sources recrop run_experiment split train validate write_suggestions
+    ExperimentResult ExportSummary Face FaceDataset FaceLabels FaceRating FaceSelection Faces FeatureDistance
+    FertoolsError FilterOptions FilterSummary Finding FoldMean Gap GenerateResult GreyRange IdentifyOptions
+    IdentifySummary ImportSummary IngestOptions IngestSummary InputError Interrupted ItemsFailed LabelColumns
+    Leakage MachineError Measured Metric MinFace Model ModelLabels PicturePrediction PicturePredictions
+    PredictSummary PredictionMetrics PriorSummary Provenance PublishSummary RaterConsistency RatingsSummary
+    RecipeError RecropOptions RecropSummary ResumeRefused RunComparison RunEvaluation SampleOptions
+    SampleSummary SchemaError SplitFix SplitSummary StorageError SystemList SystemState TrainResult
+    TranslationMetrics ValidationReport WeightsState Workspace __version__ align apply_fix assess_runs audit
+    collect compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations fill_emotion
+    fill_prior filter_faces generate identify import_annotations import_labels ingest list_datasets
+    list_systems load_model measure_agreement merge predict preview_dataset publish pull push read_faces
+    read_sources recrop run_experiment split train validate write_audit_page write_suggestions
 """
 NAMES = _TEXT.split()
 """Every name that users may rely on. A change here is a change for them."""

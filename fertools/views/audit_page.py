@@ -65,7 +65,7 @@ def _picture(report: AuditReport, row: int) -> str:
     facts = [rows.parts[row], rows.column("emotion")[row], rows.column("subject")[row]]
     words = " &middot; ".join(escape(fact) for fact in facts if fact is not None)
     name = escape(rows.names[row]).replace('"', "&quot;")
-    caption = f"<figcaption><b>{words}</b><br>{name}</figcaption>"
+    caption = f'<figcaption style="overflow-wrap: anywhere"><b>{words}</b><br>{name}</figcaption>'
     picture = read_picture(rows.paths[row])
     if picture is None:
         return f"<figure>{caption}</figure>"
