@@ -96,6 +96,12 @@ if TYPE_CHECKING:
     from fertools.sources.web.collect import collect as collect
     from fertools.sources.web.collect_options import CollectOptions as CollectOptions
     from fertools.sources.web.video_provenance import Provenance as Provenance
+    from fertools.splits.audit.audit_finding import Finding as Finding
+    from fertools.splits.audit.leakage import Leakage as Leakage
+    from fertools.splits.audit.run_audit import AuditReport as AuditReport
+    from fertools.splits.audit.run_audit import audit as audit
+    from fertools.splits.audit.split_fix import SplitFix as SplitFix
+    from fertools.splits.audit.split_fix import apply_fix as apply_fix
     from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
@@ -135,6 +141,7 @@ if TYPE_CHECKING:
     from fertools.transfer.merge import merge as merge
     from fertools.transfer.pull import pull as pull
     from fertools.transfer.push import push as push
+    from fertools.views.audit_page import write_audit_page as write_audit_page
     from fertools.views.conditions import FaceConditions as FaceConditions
     from fertools.views.contact_sheet import ContactSheetOptions as ContactSheetOptions
     from fertools.views.contact_sheet import draw_contact_sheet as draw_contact_sheet
@@ -278,6 +285,16 @@ _NAMES = {
     ),
     "fertools.sources.web.collect_options": ("CollectOptions",),
     "fertools.sources.web.video_provenance": ("Provenance",),
+    "fertools.splits.audit.audit_finding": ("Finding",),
+    "fertools.splits.audit.leakage": ("Leakage",),
+    "fertools.splits.audit.run_audit": (
+        "AuditReport",
+        "audit",
+    ),
+    "fertools.splits.audit.split_fix": (
+        "SplitFix",
+        "apply_fix",
+    ),
     "fertools.splits.split": (
         "SplitSummary",
         "split",
@@ -359,6 +376,7 @@ _NAMES = {
         "stats",
     ),
     "fertools.views.stats_page": ("write_stats_page",),
+    "fertools.views.audit_page": ("write_audit_page",),
 }
 """Public names by their modules."""
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}

@@ -42,6 +42,7 @@ COMMANDS = {
     "recrop": "Write crops of another template or size, without detecting again.",
     "annotate": "Label faces with valence, arousal and emotion.",
     "split": "Split the dataset into subject-independent folds.",
+    "audit": "Search a split for leaks, copies and short cuts.",
     "train": "Train a system on the manifest.",
     "predict": "Predict the expressions of faces in videos and pictures.",
     "generate": "Generate faces with a trained system.",

@@ -1,0 +1,1 @@
+"""The audit of a split: leaks, duplicates, label conflicts and short cuts."""
