@@ -128,6 +128,9 @@ if TYPE_CHECKING:
     from fertools.training.jobs.system_list import list_systems as list_systems
     from fertools.training.jobs.train import TrainResult as TrainResult
     from fertools.training.jobs.train import train as train
+    from fertools.transfer.exports.export import DatasetExportSummary as DatasetExportSummary
+    from fertools.transfer.exports.export import export as export
+    from fertools.transfer.exports.export_options import DatasetExportOptions as DatasetExportOptions
     from fertools.transfer.inventory import CopySummary as CopySummary
     from fertools.transfer.merge import merge as merge
     from fertools.transfer.pull import pull as pull
@@ -319,6 +322,11 @@ _NAMES = {
         "TrainResult",
         "train",
     ),
+    "fertools.transfer.exports.export": (
+        "DatasetExportSummary",
+        "export",
+    ),
+    "fertools.transfer.exports.export_options": ("DatasetExportOptions",),
     "fertools.transfer.inventory": ("CopySummary",),
     "fertools.transfer.merge": ("merge",),
     "fertools.transfer.pull": ("pull",),

@@ -18,7 +18,8 @@ from fertools.core import errors
 
 _TEXT = """
     Agreement Anchoring AxisConsistency CheckFailed CollectOptions CollectSummary ComparisonResult
-    ConfidenceInterval ConfusionMatrix ContactSheetOptions CopySummary DataState DatasetPreview Descriptor
+    ConfidenceInterval ConfusionMatrix ContactSheetOptions CopySummary DataState DatasetExportOptions
+    DatasetExportSummary DatasetPreview Descriptor
     DeviceError Disagreement DomainData Embedder EmbedderCard Estimate Evaluation EvaluationOptions
     ExperimentResult ExportSummary Face FaceDataset FaceLabels FaceRating FaceSelection Faces
     FeatureDistance FertoolsError FilterOptions FilterSummary FoldMean Gap GenerateResult GreyRange
@@ -28,7 +29,7 @@ _TEXT = """
     RaterConsistency RatingsSummary RecipeError RecropOptions RecropSummary ResumeRefused RunComparison
     RunEvaluation SampleOptions SampleSummary SchemaError SplitSummary StorageError SystemList SystemState
     TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align assess_runs
-    collect compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export_annotations
+    collect compare_runs detect draw_contact_sheet draw_dataset evaluate_runs export export_annotations
     fill_emotion fill_prior filter_faces generate identify import_annotations import_labels ingest
     list_datasets list_systems load_model measure_agreement merge predict preview_dataset publish pull push
     read_faces read_sources recrop run_experiment split train validate write_suggestions
