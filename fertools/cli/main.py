@@ -37,6 +37,7 @@ COMMANDS = {
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
     "push": "Copy the dataset to object storage, such as s3://bucket/name.",
     "pull": "Copy a dataset, or what is new in it, from object storage.",
+    "export": "Write the faces in a layout of other tools, such as COCO or WebDataset.",
     "recrop": "Write crops of another template or size, without detecting again.",
     "annotate": "Label faces with valence, arousal and emotion.",
     "split": "Split the dataset into subject-independent folds.",
