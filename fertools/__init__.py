@@ -135,6 +135,9 @@ if TYPE_CHECKING:
     from fertools.training.jobs.system_list import list_systems as list_systems
     from fertools.training.jobs.train import TrainResult as TrainResult
     from fertools.training.jobs.train import train as train
+    from fertools.transfer.exports.export import DatasetExportSummary as DatasetExportSummary
+    from fertools.transfer.exports.export import export as export
+    from fertools.transfer.exports.export_options import DatasetExportOptions as DatasetExportOptions
     from fertools.transfer.forget import ForgetSummary as ForgetSummary
     from fertools.transfer.forget import forget as forget
     from fertools.transfer.inventory import CopySummary as CopySummary
@@ -356,6 +359,11 @@ _NAMES = {
         "ForgetSummary",
         "forget",
     ),
+    "fertools.transfer.exports.export": (
+        "DatasetExportSummary",
+        "export",
+    ),
+    "fertools.transfer.exports.export_options": ("DatasetExportOptions",),
     "fertools.transfer.inventory": ("CopySummary",),
     "fertools.transfer.merge": ("merge",),
     "fertools.transfer.pull": ("pull",),

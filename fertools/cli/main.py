@@ -38,6 +38,7 @@ COMMANDS = {
     "merge": "Join the shards of an ingest, or other workspaces, into one.",
     "push": "Copy the dataset to object storage, such as s3://bucket/name.",
     "pull": "Copy a dataset, or what is new in it, from object storage.",
+    "export": "Write the faces in a layout of other tools, such as COCO or WebDataset.",
     "forget": "Remove people, videos or single faces for good.",
     "recrop": "Write crops of another template or size, without detecting again.",
     "annotate": "Label faces with valence, arousal and emotion.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from fertools.core import files
 from fertools.core.arguments import given
 from fertools.core.errors import InputError
+from fertools.core.hashing import hash_bytes
 
 
 def write_outputs(contents: Mapping[Path, str | bytes], folder: Path, *, overwrite: bool = False) -> None:
@@ -40,6 +41,19 @@ def write_outputs(contents: Mapping[Path, str | bytes], folder: Path, *, overwri
         )
     for path in changed:
         files.write_bytes(path, coded[path])
+
+
+def safe_name(text: str) -> str:
+    """Return a text from a table as the name of a file or folder, which cannot lead out of a folder.
+
+    A plain text stays as it is. In another, strange signs become `_`, and a digest keeps different texts apart.
+
+    Example:
+        >>> safe_name("anger"), safe_name("../anger")
+        ('anger', '_anger-dbabd3a1')
+    """
+    plain = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in text).strip(".")
+    return plain if plain == text and plain else f"{plain or 'name'}-{hash_bytes(text.encode())[:8]}"
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from fertools.core import files
 from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError
-from fertools.core.hashing import hash_bytes
+from fertools.core.outputs import safe_name
 from fertools.core.progress import Reporter
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace
@@ -254,7 +254,7 @@ def save_dataset(
     rows = [row for path, file in described.items() for row in _rows(workspace.name_of(path), file)]
     for picture in (path for path, file in dataset.described.items() if path in forgotten and file.pixels is not None):
         picture.unlink(missing_ok=True)
-    path = workspace.manifest.parent / "datasets" / f"{_safe(name)}.parquet"
+    path = workspace.manifest.parent / "datasets" / f"{safe_name(name)}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), temporary, compression="zstd")
@@ -279,9 +279,17 @@ def unshareable(workspace: Workspace) -> list[str]:
     return sorted(name for name, record in recorded.items() if not record.get("may_share", True))
 
 
-def refuse_unshareable(workspace: Workspace) -> None:
-    """Raise InputError if a dataset in a workspace may not be passed on."""
-    if names := unshareable(workspace):
+def refuse_unshareable(workspace: Workspace, datasets: Collection[str | None] | None = None) -> None:
+    """Raise InputError if a dataset in a workspace may not be passed on.
+
+    Args:
+        workspace: the workspace.
+        datasets: names of the datasets to be passed on; None for all.
+
+    Raises:
+        InputError: the terms of one of them forbid it.
+    """
+    if names := [name for name in unshareable(workspace) if datasets is None or name in datasets]:
         raise InputError(
             f"the terms of {', '.join(names)} in {workspace.root} forbid passing its pictures on; if the receiver has "
             f"signed them, too, give {given('allow_restricted', True)}"
@@ -308,13 +316,8 @@ def _rows(path: str, file: DatasetFile) -> Iterable[dict[str, Any]]:
 
 def _place(workspace: Workspace, descriptor: Descriptor, file: DatasetFile) -> Path:
     """Return the path of a picture that is a row of a table; its name comes from a file, so it is made safe."""
-    parts = [_safe(part) for part in file.name.split("/")[1:]]
-    return workspace.manifest.parent.joinpath("pictures", _safe(descriptor.name), *parts)
-
-
-def _safe(name: str) -> str:
-    plain = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in name).strip(".")
-    return plain if plain == name else f"{plain or 'name'}-{hash_bytes(name.encode())[:8]}"
+    parts = [safe_name(part) for part in file.name.split("/")[1:]]
+    return workspace.manifest.parent.joinpath("pictures", safe_name(descriptor.name), *parts)
 
 
 def _refuse_options(options: IngestOptions, descriptor: Descriptor) -> None:

@@ -12,8 +12,8 @@ import io
 import shutil
 from pathlib import Path
 
-import datasets  # type: ignore[import-not-found]  # see above
-import webdataset  # type: ignore[import-not-found]
+import datasets
+import webdataset
 from PIL import Image
 
 HERE = Path(__file__).parent
