@@ -30,7 +30,7 @@ class AuditReport:
         parts: number of rows of each part.
         findings: what was found, the worst first.
         leakage: similarity across the parts; None without pixels, or with fewer than two parts.
-        fix: the fewest moves between parts that end the leaks; None if it was not asked for.
+        fix: the fewest moves between parts that end the leaks; None if it was not requested.
     """
 
     rows: AuditTable

@@ -5,7 +5,7 @@ or the dataset's name. The score is the largest difference of the two distributi
 threshold at that place guesses the label with a balanced accuracy of (1 + score) / 2. For a name, it is the total
 variation.
 
-Pictures of one person are alike, so chance is measured over people: the shares of the label are dealt anew among them.
+Pictures of one person are alike, so chance is measured over people: the shares of the label are dealt again among them.
 The p-value is the share of such permutations that give the score or more.
 """
 
