@@ -110,7 +110,9 @@ def read_expression(text: str, lexicon: Lexicon, classes: Sequence[str] = ()) ->
         if len(parts) != 2 or parts[0] not in _ADVERBS:
             return None
         parts[0] = _ADVERBS[parts[0]]
-    labels = [lexicon.lookup(part) for part in parts]
-    if None in labels:
-        return None
-    return count_votes({str(label): 1 / len(labels) for label in labels}, lexicon)
+    shares: dict[str, float] = {}
+    for part in parts:
+        if (label := lexicon.lookup(part)) is None:
+            return None
+        shares[label] = shares.get(label, 0.0) + 1 / len(parts)
+    return LabelDistribution(tuple(sorted(shares.items())))

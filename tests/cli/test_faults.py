@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fertools.core.hashing import hash_file
 from fertools.core.workspace import Workspace
 from fertools.ingestion.plan import make_plan
 from fertools.manifests import store
+from fertools.sources.archives.opened import hash_content
 from tests.cli.conftest import Ended, Run
 from tests.conftest import write_clip
 
@@ -156,9 +156,9 @@ def test_a_file_that_the_system_refuses(
         # The superuser may read everything and disks seldom break, so the answer of the system is given here.
         if path.name == "locked.png":
             raise OSError(number, os.strerror(number))
-        return hash_file(path)
+        return hash_content(path)
 
-    monkeypatch.setattr("fertools.ingestion.plan.hash_file", refuse)
+    monkeypatch.setattr("fertools.ingestion.plan.hash_content", refuse)
     _check(_ingest(fertools), tmp_path, "locked.png", "failed", reason)
 
 

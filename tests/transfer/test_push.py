@@ -279,7 +279,11 @@ def test_one_command_at_a_time(mine: Workspace) -> None:
     ("variables", "address", "words"),
     [
         ({}, "s3://no-such-bucket-anywhere/x", r"cannot (list|read) s3://no-such-bucket-anywhere/x: .*bucket"),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "s3://bucket/x", r"cannot list s3://bucket/x: .*127\.0\.0\.1:1"),
+        (
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+            "s3://bucket/x",
+            r"cannot (list|read) s3://bucket/x: .*127\.0\.0\.1:1",
+        ),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "s3://bucket/x", "credentials"),
     ],
 )

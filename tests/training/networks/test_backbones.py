@@ -241,7 +241,9 @@ def test_weights_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     workspace = Workspace(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     # Nobody has published weights of 38 layers.
-    assert {entry.network for entry in list_weights(workspace)} == {*BACKBONES, *FEATURE_NETWORKS} - {"resnet38"}
+    assert {entry.network for entry in list_weights(workspace)} == {*BACKBONES, *FEATURE_NETWORKS, "mini-xception"} - {
+        "resnet38"
+    }
     (tmp_path / "training").mkdir()
     (tmp_path / "training/weights.toml").write_text(OWN)
     with pytest.raises(InputError, match=r"not on this machine; download https://example\.org/mine\.pth into"):
