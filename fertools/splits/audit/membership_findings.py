@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
 
 from fertools.splits.audit.audit_finding import Finding, Severity
@@ -64,12 +64,10 @@ def spans(table: AuditTable, rows: Sequence[int]) -> bool:
     return len({table.parts[row] for row in rows} - {None}) > 1
 
 
-def finding(
-    kind: str, severity: Severity, words: str, groups: Sequence[Sequence[int]], write: Callable[[int], str] = str
-) -> Iterator[Finding]:
+def finding(kind: str, severity: Severity, words: str, groups: Sequence[Sequence[int]]) -> Iterator[Finding]:
     """Yield a finding with the number of its cases, if there are any."""
     if groups:
-        yield Finding(kind, severity, f"{write(len(groups))} {words}", tuple(map(tuple, groups)))
+        yield Finding(kind, severity, f"{words}: {len(groups):,}", tuple(map(tuple, groups)))
 
 
 def _parents(table: AuditTable) -> Iterator[Finding]:
