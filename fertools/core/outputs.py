@@ -46,7 +46,7 @@ def write_outputs(contents: Mapping[Path, str | bytes], folder: Path, *, overwri
 def safe_name(text: str) -> str:
     """Return a text from a table as the name of a file or folder, which cannot lead out of a folder.
 
-    A plain text stays as it is. In another, strange signs become `_`, and a digest keeps different texts apart.
+    A plain text stays unchanged. In another, strange signs become `_`, and a digest keeps different texts apart.
 
     Example:
         >>> safe_name("anger"), safe_name("../anger")
