@@ -11,7 +11,15 @@ import click
 from fertools.annotations.app.address import Address
 from fertools.annotations.queue_plan import Plan
 from fertools.cli.grouping import GroupedCommand
-from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
+from fertools.cli.options import (
+    fields_of,
+    json_option,
+    open_workspace,
+    page_options,
+    print_result,
+    wait_option,
+    workspace_option,
+)
 
 SUBCOMMANDS: dict[str, str] = {
     "agreement": "Measure how far raters agree.",
@@ -65,14 +73,7 @@ class _Annotate(GroupedCommand):
 @click.option(
     "--overwrite", is_flag=True, help="With --prior or --model: replace earlier priors, or labels of a model."
 )
-@click.option(
-    "--host", default=Address.host, show_default=True, help="Address to serve the page at; any other needs --token."
-)
-@click.option(
-    "--port", type=int, default=Address.port, show_default=True, help="Port of the page; 0 takes any free one."
-)
-@click.option("--token", default=None, help="Secret that opens the page.")
-@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
+@page_options(Address.port)
 @click.option(
     "--rater", "raters", multiple=True, metavar="NAME", help="Let in only this rater. Repeat it for more raters."
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fertools.annotations.app.address import Address
-from fertools.cli.options import open_workspace, workspace_option
+from fertools.cli.options import open_workspace, page_options, workspace_option
 
 PORT = 8352
 """Default port; those of the rating page and of the review of people are 8350 and 8351, so all can run."""
@@ -15,12 +15,7 @@ PORT = 8352
 
 @click.command("browse")
 @workspace_option
-@click.option(
-    "--host", default=Address.host, show_default=True, help="Address to serve the page at; any other needs --token."
-)
-@click.option("--port", type=int, default=PORT, show_default=True, help="Port of the page; 0 takes any free one.")
-@click.option("--token", default=None, help="Secret that opens the page.")
-@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
+@page_options(PORT)
 def command(folder: Path, host: str, port: int, token: str | None, no_browser: bool) -> int:
     """Filter, sort and look at all faces in the browser, with their frames, tracks and statistics.
 

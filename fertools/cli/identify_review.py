@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fertools.annotations.app.address import Address
-from fertools.cli.options import open_workspace, workspace_option
+from fertools.cli.options import open_workspace, page_options, workspace_option
 
 PORT = 8351
 """Default port; that of the rating page is 8350, so both can run."""
@@ -15,12 +15,7 @@ PORT = 8351
 
 @click.command("review")
 @workspace_option
-@click.option(
-    "--host", default=Address.host, show_default=True, help="Address to serve the page at; any other needs --token."
-)
-@click.option("--port", type=int, default=PORT, show_default=True, help="Port of the page; 0 takes any free one.")
-@click.option("--token", default=None, help="Secret that opens the page.")
-@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
+@page_options(PORT)
 def command(folder: Path, host: str, port: int, token: str | None, no_browser: bool) -> int:
     """Look at doubtful people in the browser, and merge or split them.
 

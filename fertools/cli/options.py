@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fertools.annotations.app.address import Address
 from fertools.core.locking import waiting
 from fertools.core.workspace import Workspace
 
@@ -28,6 +29,34 @@ def workspace_option(function: Function) -> Function:
         default=Path(),
         help="Folder of the dataset.  [default: this folder]",
     )(function)
+
+
+def page_options(port: int) -> Callable[[Function], Function]:
+    """Add `--host`, `--port`, `--token` and `--no-browser`, the options of commands that serve a page.
+
+    Args:
+        port: default port.
+    """
+    options = (
+        click.option(
+            "--host",
+            default=Address.host,
+            show_default=True,
+            help="Address to serve the page at; any other needs --token.",
+        ),
+        click.option(
+            "--port", type=int, default=port, show_default=True, help="Port of the page; 0 takes any free one."
+        ),
+        click.option("--token", default=None, help="Secret that opens the page."),
+        click.option("--no-browser", is_flag=True, help="Print the address without opening a browser."),
+    )
+
+    def add(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
 
 
 def wait_option(function: Function) -> Function:

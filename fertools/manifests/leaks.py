@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from fertools.manifests.schema import ANIMATED
 
-COLUMNS = (
+MEMBERSHIP = (
     "face_id",
     "source_id",
     "frame_index",
@@ -24,9 +24,9 @@ COLUMNS = (
     "dataset",
     "modality",
     "sequence_id",
-    "fold",
-    "split",
 )
+"""Columns of the manifest that say which faces belong together."""
+COLUMNS = (*MEMBERSHIP, "fold", "split")
 """Columns of the manifest that `find_leaks` needs."""
 
 

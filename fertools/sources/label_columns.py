@@ -319,10 +319,10 @@ def combine(rows: Sequence[SourceLabels]) -> SourceLabels:
     first = rows[0]
     if len(set(rows)) == 1:
         return first
-    counts: Counter[str] = Counter()
+    counts: dict[str, float] = {}
     for row in rows:
         for label, votes in row.votes or (((row.emotion, 1.0),) if row.emotion else ()):
-            counts[label] += votes  # type: ignore[assignment]  # shares of a compound label are fractions
+            counts[label] = counts.get(label, 0.0) + votes
     distribution = LabelDistribution(tuple(sorted(counts.items())))
     agreed: dict[str, Any] = {}
     reasons = [distribution.reason] if counts and distribution.reason else []

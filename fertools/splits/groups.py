@@ -28,21 +28,11 @@ import pyarrow as pa
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
+from fertools.manifests.leaks import MEMBERSHIP
 from fertools.manifests.schema import ANIMATED
 from fertools.splits.protocol import GroupBy
 
-COLUMNS = (
-    "face_id",
-    "source_id",
-    "frame_index",
-    "subject_id",
-    "subject_origin",
-    "parent_id",
-    "pair_id",
-    "dataset",
-    "modality",
-    "sequence_id",
-)
+COLUMNS = MEMBERSHIP
 """Columns of the manifest that `group_faces` needs."""
 _Sequence: TypeAlias = tuple[str | None, str, str]
 """Dataset, modality and `sequence_id`, which together name a sequence."""
