@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -48,7 +49,23 @@ def test_a_saved_dataset_is_read_with_its_classes_people_and_splits() -> None:
     for file in found.files:
         with open_binary(file.path) as stream:
             assert Image.open(io.BytesIO(stream.read())).size == (24, 24)
-    assert "datasets" not in sys.modules
+
+
+def test_reading_a_saved_dataset_does_not_import_the_package_that_wrote_it() -> None:
+    # In a process of its own: other tests of this process may have imported the package.
+    reading = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from fertools.sources.archives.opened import open_binary\n"
+        "from fertools.sources.discovery import discover\n"
+        "files = discover([Path(sys.argv[1])]).files\n"
+        "for file in files:\n"
+        "    with open_binary(file.path) as stream:\n"
+        "        assert stream.read()\n"
+        "print(len(files), 'datasets' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", reading, GOLDEN / "saved"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["8", "False"]
 
 
 def test_parquet_from_the_hub_has_the_same_pictures_and_labels() -> None:
