@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fertools.core.errors import FertoolsError as FertoolsError
     from fertools.core.errors import InputError as InputError
     from fertools.core.errors import Interrupted as Interrupted
+    from fertools.core.errors import InUse as InUse
     from fertools.core.errors import ItemsFailed as ItemsFailed
     from fertools.core.errors import MachineError as MachineError
     from fertools.core.errors import RecipeError as RecipeError
@@ -173,6 +174,7 @@ _NAMES = {
         "CheckFailed",
         "DeviceError",
         "FertoolsError",
+        "InUse",
         "InputError",
         "Interrupted",
         "ItemsFailed",

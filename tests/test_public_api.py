@@ -23,7 +23,7 @@ _TEXT = """
     Disagreement Distribution DomainData Embedder EmbedderCard Estimate Evaluation EvaluationOptions
     ExperimentResult ExportSummary Face FaceConditions FaceDataset FaceLabels FaceRating FaceSelection Faces
     FeatureDistance FertoolsError FilterOptions FilterSummary Finding FoldMean ForgetSummary Gap
-    GenerateResult GreyRange IdentifyOptions IdentifySummary ImportSummary IngestOptions IngestSummary
+    GenerateResult GreyRange IdentifyOptions IdentifySummary ImportSummary InUse IngestOptions IngestSummary
     InputError Interrupted ItemsFailed LabelColumns LabelCount Leakage MachineError Measured Metric MinFace
     Model ModelLabels PersonCount PicturePrediction PicturePredictions PredictSummary PredictionMetrics
     PriorSummary Provenance PublishSummary RaterConsistency RatingsSummary RecipeError RecropOptions

@@ -4,6 +4,7 @@
     ├── InputError           2   an option, a file or a value cannot be used
     │   ├── SchemaError      2   a table has another schema version, or breaks an invariant on reading
     │   ├── RecipeError      2   a training recipe has an unknown system, preset, key or value
+    │   ├── InUse            2   another command works in the same place
     │   └── DeviceError      2   a device is unknown or not on this machine
     ├── MachineError         2   a limit of the machine: open files, memory, threads
     │   └── StorageError     2   the disk is full, or a folder cannot be written
@@ -53,6 +54,10 @@ class SchemaError(InputError):
 
 class RecipeError(InputError):
     """A training recipe has an unknown system, preset or key, or a value out of range."""
+
+
+class InUse(InputError):
+    """Another command works in the same place; the same call succeeds once that has ended."""
 
 
 class DeviceError(InputError):

@@ -13,7 +13,7 @@ from typing import IO
 
 from fertools.core import files
 from fertools.core.arguments import either
-from fertools.core.errors import InputError, StorageError
+from fertools.core.errors import InUse, StorageError
 
 _WAITS: ContextVar[bool] = ContextVar("waits", default=False)
 
@@ -37,7 +37,7 @@ def exclusive(path: Path, purpose: str) -> Iterator[None]:
         purpose: name of the operation, such as `an ingest`, for the message.
 
     Raises:
-        InputError: another process holds the lock, and the call is not inside `waiting`.
+        InUse: another process holds the lock, and the call is not inside `waiting`.
         StorageError: the lock file, and with it the output of the block, was removed while the block ran.
     """
     place = path.parent.parent
@@ -46,7 +46,7 @@ def exclusive(path: Path, purpose: str) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if not _WAITS.get():
-                raise InputError(
+                raise InUse(
                     f"{place} is in use: {purpose} has to wait until the other command there ends; run it again "
                     f"then{either('', ', or with --wait')}"
                 ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from fertools.core.workspace import Workspace
 from fertools.inference.frame_predictions import predict_frames, prediction_schema
 from fertools.inference.model import Model
 from fertools.inference.overlay import OverlayVideo, write_overlay_picture
-from fertools.ingestion.detection_cache import drop_caches
 from fertools.ingestion.options import IngestOptions
 from fertools.ingestion.pipeline import SourceContext
 from fertools.ingestion.plan import Source
@@ -130,7 +130,7 @@ def predict_source(work: Work, path: Path, kind: Kind) -> SourceResult:
     key = source_key(path)
     source = Source(key, path, str(path), kind, None, None, None, None, None)
     # The detections of an interrupted video are kept in this workspace.
-    scratch = Workspace(work.root / "parts")
+    scratch = Workspace(work.root / "unfinished")
     scratch.parts.mkdir(parents=True, exist_ok=True)
     context = SourceContext(
         source, path, scratch, work.options, work.search, 0, PointTable(), lambda done: None, lambda: None
@@ -149,6 +149,7 @@ def predict_source(work: Work, path: Path, kind: Kind) -> SourceResult:
         raise
     except Exception as error:
         raise_of_machine(error, path)
+        shutil.rmtree(scratch.root, ignore_errors=True)
         return SourceResult(str(path), key, 0, 0, reason_of(error, source))
     frames = int(context.measured.get("frames_searched", 0))
     reason = context.measured.get("reason")
@@ -157,7 +158,7 @@ def predict_source(work: Work, path: Path, kind: Kind) -> SourceResult:
     meta = json.dumps({"frames": frames, "faces": len(rows), "reason": reason})
     with files.replacing(work.part(key)) as temporary:
         pq.write_table(table.replace_schema_metadata({_META_KEY: meta}), temporary, compression="zstd")
-    drop_caches(scratch.parts)
+    shutil.rmtree(scratch.root, ignore_errors=True)
     return SourceResult(str(path), key, frames, len(rows), reason, drawn)
 
 

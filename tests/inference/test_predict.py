@@ -88,6 +88,8 @@ def test_a_second_call_reads_only_what_is_missing_or_changed(home: Path) -> None
     with pytest.raises(ResumeRefused, match="other settings"):
         run(home, "again", every=2)
     assert run(home, "again", every=2, overwrite=True).new_sources == 4
+    assert all(path.suffix == ".parquet" for path in (home / "again" / "parts").iterdir())
+    assert not (home / "again" / "unfinished").exists()
     record = json.loads((home / "again" / "predict.json").read_text())
     assert (record["every"], record["model"]["system"]) == (2, "mini-xception")
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from fertools.core.arguments import given
-from fertools.core.errors import CheckFailed, FertoolsError, InputError, Interrupted, ItemsFailed, MachineError
+from fertools.core.errors import CheckFailed, FertoolsError, InputError, Interrupted, InUse, ItemsFailed, MachineError
 from fertools.core.explain import explain
+from fertools.core.locking import waiting
 from fertools.core.progress import Reporter, Silent
 from fertools.core.spelling import nearest
 from fertools.core.workspace import Workspace, WorkspaceLike
@@ -161,15 +162,35 @@ def _carry_out_all(
         yield from over_ray(tasks, attempt, device, ray_address, report)
         return
     lost: set[str] = set()
+    later: list[Task] = []
     for number, task in enumerate(tasks):
         report.note(f"run {number + 1} of {len(tasks)}: {task.words} ({task.step.title})")
-        if cause := [other.words for other in needed_by(task, tasks) if other.run in lost]:
-            error: FertoolsError | None = InputError(f"it needs {cause[0]}, which failed")
-        else:
-            error = attempt(task, report=report)
-        if error is not None:
-            lost.add(task.run)
+        if any(other in later for other in needed_by(task, tasks)):
+            later.append(task)
+            continue
+        error = _unless_lost(attempt, task, tasks, lost, report)
+        if isinstance(error, InUse):
+            # Two processes share an experiment: each takes the runs that the other does not work at.
+            report.note(f"{task.words}: another command works at it, so it comes last")
+            later.append(task)
+            continue
         yield task, error
+    with waiting():
+        for task in later:
+            yield task, _unless_lost(attempt, task, tasks, lost, report)
+
+
+def _unless_lost(
+    attempt: partial[FertoolsError | None], task: Task, tasks: Sequence[Task], lost: set[str], report: Reporter
+) -> FertoolsError | None:
+    """Carry out one task, unless a task that it needs is lost. Add it to the lost ones if it fails."""
+    if cause := [other.words for other in needed_by(task, tasks) if other.run in lost]:
+        error: FertoolsError | None = InputError(f"it needs {cause[0]}, which failed")
+    else:
+        error = attempt(task, report=report)
+    if error is not None and not isinstance(error, InUse):
+        lost.add(task.run)
+    return error
 
 
 def carry_out_one(task: Task, *, work: partial[None], report: Reporter) -> FertoolsError | None:

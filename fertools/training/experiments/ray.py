@@ -14,6 +14,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from fertools.core.cluster import connected
 from fertools.core.errors import FertoolsError, InputError, first_line
+from fertools.core.locking import waiting
 from fertools.core.progress import Reporter, Silent
 from fertools.training.experiments.graph import Task, needed_by
 
@@ -66,7 +67,9 @@ def work(
 
 
 def _run_to_end(carry_out: Work, task: Task) -> FertoolsError | None:
-    return carry_out(task, report=Silent())
+    # Another process may share the experiment and work at the same run.
+    with waiting():
+        return carry_out(task, report=Silent())
 
 
 def _wait(answers: list[Any]) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -64,7 +65,8 @@ class TorchEmbedder:
         wanted = options.weights or weights
         if not wanted:
             raise InputError(f"{card.name} has no weights that pip installs; give a file by {argument('weights')}")
-        path = find_weights(wanted, Workspace(options.folder or "."))
+        # A path is relative to the current folder, as with every embedder; a name, or a run, to the workspace.
+        path = Path(wanted) if Path(wanted).is_file() else find_weights(wanted, Workspace(options.folder or "."))
         network = build(read_weights(path), str(path))
         if isinstance(network, torch.nn.Module):
             network.to(choose_device(options.device))

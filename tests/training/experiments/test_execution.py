@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fertools.core.arguments import given
-from fertools.core.errors import InputError, Interrupted, ItemsFailed, RecipeError, ResumeRefused
+from fertools.core.errors import InputError, Interrupted, InUse, ItemsFailed, RecipeError, ResumeRefused
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
@@ -232,3 +232,33 @@ def test_figures_and_page_say_how_each_step_was_trained(workspace: Workspace) ->
     run_experiment(workspace, "baseline", device="cpu", report=notes)
     assert len(notes.said) == 5
     assert not [note for note in notes.said if "is finished" in note], "that advice is for single runs"
+
+
+class Contested(Guesser):
+    """A trainer that finds runs in use by another process when it first comes to them."""
+
+    def __init__(self, in_use: str, fails_later: bool = False) -> None:
+        super().__init__()
+        self.in_use = in_use
+        self.fails_later = fails_later
+
+    def __call__(self, workspace: Workspace, system: str, *, run: str, **options: object) -> None:
+        if run == self.in_use and not any(asked == run for asked, _ in self.asked):
+            self.asked.append((run, ()))
+            raise InUse("another command works here")
+        if run == self.in_use and self.fails_later:
+            raise InputError("it failed")
+        super().__call__(workspace, system, run=run, **options)  # type: ignore[arg-type]
+
+
+def test_a_run_that_another_process_works_at_comes_last_with_what_needs_it(workspace: Workspace) -> None:
+    trainer, report = Contested("two.source.fold-1"), Notes()
+    result = run_experiment(workspace, "two", trainer=trainer, report=report)
+    assert (result.finished, result.done) == (True, 8)
+    assert trainer.trained[-2:] == ["two.source.fold-1", "two.tuned.fold-1"]
+    assert sum("another command works at it" in said for said in report.said) == 1
+
+
+def test_a_run_that_fails_after_another_process_left_it_fails_what_needs_it(workspace: Workspace) -> None:
+    with pytest.raises(ItemsFailed, match="2 of 12 runs of the experiment 'two' failed"):
+        run_experiment(workspace, "two", trainer=Contested("two.source.fold-1", fails_later=True))
