@@ -24,6 +24,9 @@ from fertools.core.errors import InputError
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 38: (3, 4, 6, 5), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Blocks per stage; networks of 50 and more layers have bottlenecks."""
 _WIDTHS = (64, 128, 256, 512)
+# With fewer input channels, in the layout "channels last", oneDNN 3.12 (torch 2.13) writes past the gradient of a 1x1
+# convolution with stride 2, on processors without AVX-512.
+_FEWEST = 8
 
 
 class BasicBlock(nn.Module):
@@ -89,7 +92,7 @@ class ResNet(nn.Module):
     Args:
         depth: number of layers: 18, 34, 38, 50 or 101.
         outputs: number of outputs of the head.
-        width: factor of the channels of every layer; published weights have 1.
+        width: factor of the channels of every layer, which has at least 8; published weights have 1.
         dropout: probability of dropout before the head.
         original: whether to build the form of the paper and of its Caffe model, for weights converted from Caffe. The
             stride of a bottleneck is then in its first convolution; the first pooling has no padding and rounds up.
@@ -105,7 +108,7 @@ class ResNet(nn.Module):
         super().__init__()
         bottleneck = functools.partial(Bottleneck, original=original)
         block, expansion = (bottleneck, 4) if depth >= 50 else (BasicBlock, 1)
-        widths = [max(1, round(width * channels)) for channels in _WIDTHS]
+        widths = [max(_FEWEST, round(width * channels)) for channels in _WIDTHS]
         self.dropout = dropout
         self.conv1 = nn.Conv2d(3, widths[0], 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])

@@ -61,7 +61,7 @@ def test_the_discriminator_of_predictions_takes_as_many_as_are_compared() -> Non
 
 
 @pytest.mark.parametrize(
-    ("network", "width", "features"), [("resnet18", 0.25, 32), ("resnet50", 0.125, 64), ("resnet18", 0.05, 6)]
+    ("network", "width", "features"), [("resnet18", 0.25, 32), ("resnet50", 0.125, 64), ("resnet18", 0.05, 8)]
 )
 def test_the_parts_follow_the_width_of_other_networks(network: str, width: float, features: int) -> None:
     built = build_networks(recipe(f"network={network}", f"width={width}", "image_size=40", "load_size=40"))
