@@ -64,7 +64,8 @@ def read_groups(
 
 def _read_group(file: pq.ParquetFile, number: int, schema: TableSchema, names: Sequence[str]) -> pa.Table:
     # The key says how many rows there are of a table that is older than every wanted column.
-    held = [name for name in dict.fromkeys([*names, schema.key]) if name in file.schema_arrow.names]
+    there = frozenset(file.schema_arrow.names)
+    held = [name for name in dict.fromkeys([*names, schema.key]) if name in there]
     return nested.unsliced(schema.completed(checked(file.read_row_group(number, held))).select(list(names)))
 
 

@@ -18,7 +18,7 @@ import pytest
 from fertools.core import files
 from fertools.core.errors import StorageError
 from fertools.core.workspace import Workspace
-from fertools.manifests import key_order, store, table_stream, table_writer
+from fertools.manifests import store, table_stream, table_writer
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.manifests.table_writer import TableWriter
 from tests.manifests.rows import Row, face, source
@@ -134,8 +134,9 @@ def test_a_rebuild_never_holds_a_large_part_as_a_whole(tmp_path: Path, monkeypat
     # In a process of its own, whose pool has counted nothing else.
     program = (
         "import sys\nimport pyarrow as pa\n"
-        "from fertools.core.workspace import Workspace\nfrom fertools.manifests import key_order, store\n"
-        "key_order.RUN_ROWS, key_order.BLOCK_ROWS = 1024, 64\nstore.rebuild(Workspace(sys.argv[1]))\n"
+        "from fertools.core.workspace import Workspace\nfrom fertools.manifests import key_order, store, table_stream\n"
+        "key_order.RUN_ROWS, key_order.BLOCK_ROWS, table_stream.GROUP_ROWS = 1024, 64, 256\n"
+        "store.rebuild(Workspace(sys.argv[1]))\n"
         "print(pa.default_memory_pool().max_memory())\n"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
