@@ -177,7 +177,7 @@ def filter_faces(
             store.rebuild(workspace)
             faces = store.read_faces(workspace, ("face_id", *_CHANGED))
             faces = _changed(faces, pa.concat_tables(old), pa.concat_tables(new))
-            store.change_columns(workspace, {name: faces[name] for name in _CHANGED})
+            store.write_columns(workspace.manifest, FACES, {name: faces[name] for name in _CHANGED})
             apply_selection(workspace)
             record = {"quality": rule["quality"], "max_faces": rule["max_faces"] or None}
             workspace.save_settings("ingest", ingested | record)

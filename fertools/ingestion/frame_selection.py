@@ -147,7 +147,7 @@ def apply_selection(workspace: Workspace) -> None:
     decided = with_selection(
         store.read_faces(workspace, (*FACE_COLUMNS, *_PROTOCOL)), store.read_sources(workspace, SOURCE_COLUMNS), rules
     )
-    store.change_columns(workspace, {name: decided[name] for name in ("status", "reason", *_PROTOCOL)})
+    store.write_columns(workspace.manifest, FACES, {name: decided[name] for name in ("status", "reason", *_PROTOCOL)})
 
 
 def rebuild_selected(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> None:

@@ -127,28 +127,28 @@ def _is_sorted(keys: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.less(first, keys), min_count=0).as_py())
 
 
-def change_columns(workspace: Workspace, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> None:
-    """Replace whole columns of the manifest, without reading the others into memory.
+def write_columns(path: Path, schema: TableSchema, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> None:
+    """Replace whole columns of a table on the disk, atomically.
+
+    The other columns pass through one row group at a time, so the table is never in memory as a whole.
 
     Args:
-        workspace: the workspace, whose lock the caller holds.
-        columns: values by name of the column, in row order.
+        path: path of the table.
+        schema: schema of the table.
+        columns: values by the name of their column, in the order of the table's rows. The key cannot be replaced.
 
     Raises:
-        InputError: a column is not in the schema.
-        SchemaError: the manifest is damaged.
+        SchemaError: the file is damaged, or has another schema version.
         StorageError: the disk is full or cannot be written.
     """
-    wanted_columns(FACES, list(columns))
-    chunked = {
+    replaced = {
         name: pa.chunked_array([values] if isinstance(values, pa.Array) else values.chunks, values.type).cast(
-            FACES.arrow.field(name).type
+            schema.arrow.field(name).type
         )
         for name, values in columns.items()
     }
-    others = [name for name in FACES.names if name not in chunked]
-    groups = read_groups(workspace.manifest, FACES, others)
-    write_groups(workspace.manifest, FACES, replace_groups(groups, FACES, chunked))
+    groups = read_groups(path, schema, [name for name in schema.names if name not in replaced], check=False)
+    write_groups(path, schema, replace_groups(groups, schema, replaced))
 
 
 def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,12 @@ _ROW = "row"
 
 
 def read_groups(
-    path: Path, schema: TableSchema, columns: Sequence[str] | None = None, filters: Filters | None = None
+    path: Path,
+    schema: TableSchema,
+    columns: Sequence[str] | None = None,
+    filters: Filters | None = None,
+    *,
+    check: bool = True,
 ) -> Iterator[pa.Table]:
     """Yield the rows of a table, or some of its columns and rows, one row group at a time.
 
@@ -38,6 +44,7 @@ def read_groups(
         columns: names of the wanted columns, in order; None for all.
         filters: conditions that must all hold; see `fertools.manifests.store.read_faces`. Of a row group without such a
             row only the columns of the conditions are read, and nothing is yielded.
+        check: check identifiers and paths; False only if the rows go back to the same file.
 
     Raises:
         InputError: a wanted column is not in the schema.
@@ -58,7 +65,8 @@ def read_groups(
                     continue
                 group = _read_group(file, number, schema, read)
             group = group if rows is None or len(rows) == len(group) else nested.take(group, rows)
-            check_names(path, schema, group)
+            if check:
+                check_names(path, schema, group)
             yield group.select(wanted)
 
 
@@ -86,11 +94,19 @@ def write_groups(path: Path, schema: TableSchema, tables: Iterable[pa.Table]) ->
         StorageError: the disk is full or cannot be written.
     """
     last = pa.array([], pa.string())
+    # A dictionary is wasted on numbers and identifiers, which differ from row to row.
+    words = [
+        field.name
+        for field in schema.arrow
+        if pa.types.is_string(field.type) and field.name not in (schema.key, "path")
+    ]
     with (
         files.replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema.arrow, compression="zstd", write_page_checksum=True) as writer,
+        pq.ParquetWriter(
+            temporary, schema.arrow, compression="zstd", use_dictionary=words, write_page_checksum=True
+        ) as writer,
     ):
-        for group in _in_groups(tables):
+        for group in _ahead(_in_groups(tables)):
             keys = pa.concat_arrays([last, *group[schema.key].chunks])
             if keys.null_count or not pc.all(pc.less(keys[:-1], keys[1:]), min_count=0).as_py():
                 raise SchemaError(
@@ -99,6 +115,15 @@ def write_groups(path: Path, schema: TableSchema, tables: Iterable[pa.Table]) ->
                 )
             last = keys[-1:]
             writer.write_table(group)
+
+
+def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables while a thread already makes the next one."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting = reader.submit(next, tables, None)
+        while (table := waiting.result()) is not None:
+            waiting = reader.submit(next, tables, None)
+            yield table
 
 
 def replace_groups(

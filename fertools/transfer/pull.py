@@ -187,7 +187,7 @@ class _Pull:
             self._prefer,
         )
         if newer:
-            store.change_columns(self._workspace, {name: labels[name] for name in LABEL_COLUMNS})
+            store.write_columns(self._workspace.manifest, FACES, {name: labels[name] for name in LABEL_COLUMNS})
 
     def _save(self, settings: dict[str, Any]) -> None:
         if settings != self._workspace.settings():
