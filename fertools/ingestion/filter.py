@@ -22,7 +22,13 @@ from fertools.faces.detection.min_face import MinFace
 from fertools.faces.quality import STANDARDS
 from fertools.ingestion.extract import outcome
 from fertools.ingestion.face_filter import FaceFilter
-from fertools.ingestion.frame_selection import SOURCE_COLUMNS, apply_selection, recorded_rules, with_selection
+from fertools.ingestion.frame_selection import (
+    FACE_COLUMNS,
+    SOURCE_COLUMNS,
+    apply_selection,
+    recorded_rules,
+    with_selection,
+)
 from fertools.ingestion.plan import Source
 from fertools.ingestion.postprocessing import postprocess, updated_reason
 from fertools.ingestion.record import score_levels_in
@@ -35,6 +41,7 @@ SECTION = "filter"
 
 _SUBJECT = ("subject_id", "subject_origin")
 _DECIDED = ("status", "reason", *_SUBJECT)
+_CHANGED = (*_DECIDED, "fold", "split")
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,7 @@ def filter_faces(
             own = crops if are_crops.get(key, False) else searched
             return replace(own, max_faces=1) if one_face.get(key, False) else own
 
-        before = store.read_faces(workspace)
+        before = store.read_faces(workspace, tuple({*FACE_COLUMNS, *_CHANGED}))
         if not dry_run:
             workspace.save_settings(SECTION, {**rule, "finished": False})
         parts = sorted(workspace.parts.glob("*.sources.parquet"))
@@ -167,8 +174,10 @@ def filter_faces(
         after = _changed(before, pa.concat_tables(old), pa.concat_tables(new))
         after = with_selection(after, store.read_sources(workspace, SOURCE_COLUMNS), recorded_rules(workspace))
         if not dry_run:
-            faces, _ = store.rebuild(workspace)
-            store.write_table(workspace.manifest, FACES, _changed(faces, pa.concat_tables(old), pa.concat_tables(new)))
+            store.rebuild(workspace)
+            faces = store.read_faces(workspace, ("face_id", *_CHANGED))
+            faces = _changed(faces, pa.concat_tables(old), pa.concat_tables(new))
+            store.write_columns(workspace.manifest, FACES, {name: faces[name] for name in _CHANGED})
             apply_selection(workspace)
             record = {"quality": rule["quality"], "max_faces": rule["max_faces"] or None}
             workspace.save_settings("ingest", ingested | record)

@@ -36,6 +36,7 @@ FACE_COLUMNS = (
     *("intensity", "status", "reason", "parent_id"),
 )
 """Columns of the faces that a selection needs."""
+_PROTOCOL = ("fold", "split")
 SOURCE_COLUMNS = ("source_id", "path", "kind", "dataset", "modality")
 """Columns of the sources that a selection needs."""
 
@@ -119,7 +120,7 @@ def with_selection(faces: pa.Table, sources: pa.Table, rules: Rules) -> pa.Table
     nothing = pa.scalar(None, pa.string())
     reason = pc.if_else(candidates, pc.if_else(unchosen, NOT_SELECTED, nothing), faces["reason"])
     columns = {"status": status.combine_chunks(), "reason": reason.combine_chunks()}
-    for name in {"fold", "split"} & set(faces.column_names):
+    for name in {*_PROTOCOL} & set(faces.column_names):
         empty = pa.scalar(None, faces[name].type)
         columns[name] = pc.if_else(pc.equal(status, "kept"), faces[name], empty).combine_chunks()
     return store.replace_columns(faces, columns)
@@ -142,8 +143,11 @@ def apply_selection(workspace: Workspace) -> None:
     changed = [_update_part(workspace, part, decided) for part in sorted(workspace.parts.glob("*.sources.parquet"))]
     if not any(changed) and decided["status"].equals(faces["status"]):
         return
-    whole, sources = store.rebuild(workspace)
-    store.write_table(workspace.manifest, FACES, with_selection(whole, sources, rules))
+    store.rebuild(workspace)
+    decided = with_selection(
+        store.read_faces(workspace, (*FACE_COLUMNS, *_PROTOCOL)), store.read_sources(workspace, SOURCE_COLUMNS), rules
+    )
+    store.write_columns(workspace.manifest, FACES, {name: decided[name] for name in ("status", "reason", *_PROTOCOL)})
 
 
 def rebuild_selected(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> None:

@@ -230,7 +230,7 @@ def summarise(workspace: Workspace, new_sources: int = 0, given: Collection[str]
     )
     real = pc.sum(pc.is_null(faces["parent_id"])).as_py() or 0
     between = pc.sum(faces["interpolated"]).as_py() or 0
-    lost = len(set(given).difference(sources["path"].to_pylist()))
+    lost = len(set(given).difference(sources["path"].to_pylist())) if given else 0
     if lost or (counted, interpolated) != (real, between):
         raise FertoolsError(
             f"the totals of {workspace.root} do not balance: {lost} given files are in no row of the sources table, "

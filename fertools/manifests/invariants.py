@@ -2,12 +2,13 @@
 
 The schema defines the checks of single columns (nulls, choices, bounds). The invariants here relate columns, rows,
 tables and files. A violation is named by the identifier of a face or source, a leak by its sentence.
+
+An invariant of rows looks at each row alone, so it is checked on some rows at a time. An invariant of tables compares
+rows; it names the columns of the manifest that it needs, and only these are in memory.
 """
 
 from __future__ import annotations
 
-import os
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fertools.manifests import nested
+from fertools.manifests.crop_files import missing_crops
+from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
-from fertools.manifests.schema import ANIMATED, FACES, SOURCES
-from fertools.manifests.sequence_invariants import unlike_sequences
+from fertools.manifests.pair_invariants import PAIR_COLUMNS, repeated_modalities, unlike_pairs
+from fertools.manifests.schema import FACES, SOURCES
+from fertools.manifests.sequence_invariants import SEQUENCE_COLUMNS, unlike_sequences
 from fertools.manifests.table_schema import TableSchema
 from fertools.manifests.track_invariants import (
     backward_times,
@@ -29,11 +32,14 @@ from fertools.manifests.track_invariants import (
     trackless_smoothing,
 )
 from fertools.manifests.validation_context import (
+    SOURCE_NUMBER,
     Mask,
     ValidationContext,
     equals,
     is_among,
+    is_true,
     list_values,
+    source_numbers,
     valid,
     violating_faces,
     violating_ids,
@@ -51,29 +57,32 @@ class Invariant:
         name: short name, such as `box-order`.
         sentence: what is wrong with the violations, to follow their number: "3 boxes are not finite".
         find: function that returns the violating identifiers.
+        columns: columns of the manifest that an invariant of tables needs; empty for an invariant of rows.
     """
 
     name: str
     sentence: str
     find: Callable[[ValidationContext], Sequence[str]]
+    columns: tuple[str, ...] = ()
 
 
 def repeated_keys(context: ValidationContext) -> list[str]:
     """Find identifiers that occur more than once in a table."""
-    found = []
-    for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
-        counts = pc.value_counts(table[schema.key])
-        found += counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
+    found: list[str] = []
+    for keys in _keys(context):
+        if not pc.all(pc.less(keys[:-1], keys[1:]), min_count=0).as_py():
+            counts = pc.value_counts(keys)
+            found += counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
     return found
 
 
 def unsorted_keys(context: ValidationContext) -> list[str]:
     """Find identifiers that follow a larger one."""
-    found = []
-    for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
-        key = table[schema.key].combine_chunks()
-        found += key[1:].filter(pc.less(key[1:], key[:-1])).to_pylist()
-    return found
+    return [name for keys in _keys(context) for name in keys[1:].filter(pc.less(keys[1:], keys[:-1])).to_pylist()]
+
+
+def _keys(context: ValidationContext) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    return context.faces[FACES.key], context.every_source[SOURCES.key]
 
 
 def unknown_labels(context: ValidationContext) -> list[str]:
@@ -125,9 +134,8 @@ def bad_boxes(context: ValidationContext) -> list[str]:
 
 def outside_boxes(context: ValidationContext) -> list[str]:
     """Find boxes that lie entirely outside their frame."""
-    place = pc.index_in(context.faces["source_id"], value_set=context.sources["source_id"].combine_chunks())
     width, height = (
-        pc.cast(pc.coalesce(context.faces[f"frame_{name}"], pc.take(context.sources[name], place)), pa.float64())
+        pc.cast(pc.coalesce(context.faces[f"frame_{name}"], context.of_source(name)), pa.float64())
         for name in ("width_px", "height_px")
     )
     x1, y1, x2, y2 = list_values(context.faces, "box", 4).T
@@ -170,28 +178,6 @@ def nameless_crops(context: ValidationContext) -> list[str]:
     return violating_faces(context, equals(context.faces, "status", "kept") & lacking)
 
 
-def missing_crops(context: ValidationContext) -> list[str]:
-    """Find crops that do not exist."""
-    paths = context.faces["path"].to_pylist()
-    there: dict[str, set[str]] = {}
-    broken = np.zeros(len(paths), np.bool_)
-    for row, path in enumerate(paths):
-        if path is not None:
-            folder, _, name = path.rpartition("/")
-            if folder not in there:
-                there[folder] = _files_in(context, folder)
-            broken[row] = name not in there[folder]
-    return violating_faces(context, broken)
-
-
-def _files_in(context: ValidationContext, folder: str) -> set[str]:
-    try:
-        with os.scandir(context.workspace.root / folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
-    except OSError:
-        return set()
-
-
 def damaged_crops(context: ValidationContext) -> list[str]:
     """Find crops that cannot be decoded, or whose size differs from the manifest."""
     # Imported here, so that only this check loads Pillow.
@@ -214,52 +200,26 @@ def damaged_crops(context: ValidationContext) -> list[str]:
 
 def unknown_sources(context: ValidationContext) -> list[str]:
     """Find faces whose source is not in the sources table."""
-    return violating_faces(
-        context, ~is_among(context.faces, "source_id", context.sources["source_id"].combine_chunks())
-    )
+    return violating_faces(context, source_numbers(context) >= len(context.every_source))
 
 
 def wrong_counts(context: ValidationContext) -> list[str]:
     """Find sources whose counts of kept, rejected and interpolated faces differ from the manifest's real faces."""
-    real = nested.keep(context.faces, pc.is_null(context.faces["parent_id"]))
-    wrong = np.zeros(len(context.sources), np.bool_)
-    which = {status: pc.equal(real["status"], status) for status in ("kept", "rejected")}
-    for name, mask in {**which, "interpolated": real["interpolated"]}.items():
-        counts = pc.value_counts(real.filter(mask)["source_id"])
-        position = pc.index_in(context.sources["source_id"], value_set=counts.field("values"))
-        actual = pc.fill_null(pc.take(counts.field("counts"), position), 0).to_numpy()
-        stated = pc.fill_null(context.sources[f"faces_{name}"], 0).to_numpy()
-        wrong |= actual != stated
-    return violating_ids(context.sources, SOURCES, wrong)
+    numbers, sources = source_numbers(context), context.every_source
+    real = ~valid(context.faces, "parent_id") & (numbers < len(sources))
+    wrong = np.zeros(len(sources), np.bool_)
+    which = {status: equals(context.faces, "status", status) for status in ("kept", "rejected")}
+    for name, mask in {**which, "interpolated": is_true(context.faces, "interpolated")}.items():
+        actual = np.bincount(numbers[real & mask], minlength=len(sources))
+        wrong |= actual != pc.fill_null(sources[f"faces_{name}"], 0).to_numpy()
+    return violating_ids(sources, SOURCES, wrong)
 
 
 def wrong_outcomes(context: ValidationContext) -> list[str]:
     """Find sources with faces that are not `done`, and `done` sources without faces."""
-    with_faces = is_among(context.sources, "source_id", pc.unique(context.faces["source_id"]))
-    return violating_ids(context.sources, SOURCES, with_faces != equals(context.sources, "status", "done"))
-
-
-def unlike_pairs(context: ValidationContext) -> list[str]:
-    """Find pairs whose kept faces have different known subjects; a drawn character has a subject of its own."""
-    subjects: dict[str, set[str]] = defaultdict(set)
-    for row in _paired_rows(context):
-        # A video or a track is a subject of its own where nothing names the person.
-        if row["subject_id"] is not None and row["subject_origin"] != "video" and row["modality"] != ANIMATED:
-            subjects[row["pair_id"]].add(row["subject_id"])
-    return sorted(f"pair {pair} ({' and '.join(sorted(found))})" for pair, found in subjects.items() if len(found) > 1)
-
-
-def repeated_modalities(context: ValidationContext) -> list[str]:
-    """Find pairs with several kept faces in one modality."""
-    counts = Counter((row["pair_id"], row["modality"]) for row in _paired_rows(context))
-    return sorted(f"pair {pair} ({count} {modality} faces)" for (pair, modality), count in counts.items() if count > 1)
-
-
-def _paired_rows(context: ValidationContext) -> list[dict[str, Any]]:
-    """Return the kept real faces that have a `pair_id`."""
-    table = context.faces.select(["pair_id", "modality", "subject_id", "subject_origin", "status", "parent_id"])
-    paired = pc.and_(pc.is_valid(table["pair_id"]), pc.equal(table["status"], "kept"))
-    return list(table.filter(pc.and_(paired, pc.is_null(table["parent_id"]))).to_pylist())
+    sources = context.every_source
+    with_faces = np.bincount(source_numbers(context), minlength=len(sources))[: len(sources)] > 0
+    return violating_ids(sources, SOURCES, with_faces != equals(sources, "status", "done"))
 
 
 def leaks(context: ValidationContext) -> list[str]:
@@ -281,8 +241,10 @@ def missing_folds(context: ValidationContext) -> list[str]:
 
 def unknown_parents(context: ValidationContext) -> list[str]:
     """Find generated faces whose parent is not in the manifest."""
-    known = is_among(context.faces, "parent_id", context.faces["face_id"].combine_chunks())
-    return violating_faces(context, valid(context.faces, "parent_id") & ~known)
+    parents = pc.unique(context.faces["parent_id"].drop_null())
+    # There are far fewer parents than faces, so looking for the parents among the faces needs less memory.
+    there = context.faces["face_id"].filter(pc.is_in(context.faces["face_id"], value_set=parents)).combine_chunks()
+    return violating_faces(context, valid(context.faces, "parent_id") & ~is_among(context.faces, "parent_id", there))
 
 
 def unpaired_provenance(context: ValidationContext) -> list[str]:
@@ -317,20 +279,27 @@ def _within(values: Any, bounds: tuple[float, float]) -> Mask:
 
 
 INVARIANTS = (
-    Invariant("key-unique", "identifiers occur more than once in a table", repeated_keys),
-    Invariant("key-sorted", "rows follow a row with a larger identifier", unsorted_keys),
+    Invariant("key-unique", "identifiers occur more than once in a table", repeated_keys, ("face_id",)),
+    Invariant("key-sorted", "rows follow a row with a larger identifier", unsorted_keys, ("face_id",)),
     Invariant("source-known", "faces have a source that is not in the sources table", unknown_sources),
-    Invariant("source-outcome", "sources are `done` without faces, or have faces but are not `done`", wrong_outcomes),
+    Invariant(
+        "source-outcome",
+        "sources are `done` without faces, or have faces but are not `done`",
+        wrong_outcomes,
+        (SOURCE_NUMBER,),
+    ),
     Invariant(
         "source-counts",
         "sources have wrong counts of kept, rejected or interpolated faces",
         wrong_counts,
+        (SOURCE_NUMBER, "status", "parent_id", "interpolated"),
     ),
     Invariant("place-complete", "faces lack a frame number, or in a video a shot or track number", placeless_faces),
     Invariant(
         "time-order",
         "faces have an earlier time than a previous frame of their source, or no finite time",
         backward_times,
+        (SOURCE_NUMBER, "frame_index", "pts_s"),
     ),
     Invariant("box-order", "boxes are not finite or have no area (x2 > x1 and y2 > y1)", bad_boxes),
     Invariant("box-inside", "boxes lie entirely outside their frame", outside_boxes),
@@ -349,6 +318,7 @@ INVARIANTS = (
         "interpolated-between",
         "interpolated faces do not lie between detected faces of their track, or share a frame with one",
         lost_between,
+        (SOURCE_NUMBER, "shot_id", "track_id", "frame_index", "interpolated", "parent_id"),
     ),
     Invariant(
         "matrix-similarity", "matrices are not a similarity transform (rotation, uniform scale and shift)", bad_matrices
@@ -359,7 +329,7 @@ INVARIANTS = (
         unpaired_reasons,
     ),
     Invariant("crop-named", "kept faces have no crop path or no crop size", nameless_crops),
-    Invariant("crop-exists", "crops do not exist", missing_crops),
+    Invariant("crop-exists", "crops do not exist", missing_crops, ("path",)),
     Invariant("emotion-known", "rows have an emotion that is not in the lexicon", unknown_labels),
     Invariant(
         "origin-complete",
@@ -373,15 +343,22 @@ INVARIANTS = (
         unpaired_va_origins,
     ),
     Invariant("prior-base", "priors belong to faces without an emotion, or have raters", baseless_priors),
-    Invariant("pair-subject", "pairs show different people at one moment", unlike_pairs),
-    Invariant("pair-modality", "pairs have several faces in one modality", repeated_modalities),
-    Invariant("sequence-subject", "sequences of pictures show several people", unlike_sequences),
-    Invariant("split-leaks", "leaks are in the split: a person, generated face or source is in two parts", leaks),
+    Invariant("pair-subject", "pairs show different people at one moment", unlike_pairs, PAIR_COLUMNS),
+    Invariant("pair-modality", "pairs have several faces in one modality", repeated_modalities, PAIR_COLUMNS),
+    Invariant("sequence-subject", "sequences of pictures show several people", unlike_sequences, SEQUENCE_COLUMNS),
+    Invariant(
+        "split-leaks", "leaks are in the split: a person, generated face or source is in two parts", leaks, LEAK_COLUMNS
+    ),
     Invariant(
         "split-single", "faces have both a fold and a hold-out part, or are rejected but have one", double_protocols
     ),
-    Invariant("folds-contiguous", "folds below the largest fold number have no face", missing_folds),
-    Invariant("parent-known", "generated faces have a parent that is not in the manifest", unknown_parents),
+    Invariant("folds-contiguous", "folds below the largest fold number have no face", missing_folds, ("fold",)),
+    Invariant(
+        "parent-known",
+        "generated faces have a parent that is not in the manifest",
+        unknown_parents,
+        ("face_id", "parent_id"),
+    ),
     Invariant("provenance-complete", "faces have incomplete provenance", unpaired_provenance),
 )
 """The invariants that every validation checks, in the order of its report."""

@@ -17,9 +17,7 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested
 from fertools.manifests.identifiers import check_names
 from fertools.manifests.schema import FACES
-from fertools.manifests.store import check_schema
-
-_REMEDY = "restore it or ingest again"
+from fertools.manifests.table_stream import REMEDY, check_schema
 
 
 def read_face(workspace: Workspace, face_id: str) -> dict[str, Any]:
@@ -38,14 +36,14 @@ def read_face(workspace: Workspace, face_id: str) -> dict[str, Any]:
     path = workspace.manifest
     if not path.is_file():
         raise InputError(f"there is no manifest in {workspace.root}; run {calls.INGEST} there first")
-    with reading_parquet(path, _REMEDY):
+    with reading_parquet(path, REMEDY):
         file = pq.ParquetFile(path, page_checksum_verification=True)
     with closing(file):
-        with reading_parquet(path, _REMEDY):
+        with reading_parquet(path, REMEDY):
             check_schema(path, FACES, file.schema_arrow)
             groups = list(_groups_with(file, face_id))
         for number in groups:
-            with reading_parquet(path, _REMEDY):
+            with reading_parquet(path, REMEDY):
                 group = nested.unsliced(checked(file.read_row_group(number)))
             check_names(path, FACES, group)
             place = pc.index(group[FACES.key], face_id).as_py()

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from fertools.core import calls, files
+from fertools.core import calls
 from fertools.core.errors import InputError, SchemaError
 from fertools.core.hashing import hash_bytes
-from fertools.core.parquet import Filters, checked, read_parquet, reading_parquet
+from fertools.core.parquet import Filters, read_parquet, reading_parquet
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
 from fertools.manifests.identifiers import check_names, names_beside
+from fertools.manifests.key_order import in_key_order
 from fertools.manifests.schema import FACES, LABEL_COLUMNS, SOURCES
-from fertools.manifests.table_schema import SCHEMA_VERSION, VERSION_KEY, TableSchema
-from fertools.manifests.table_writer import TableWriter
-
-_GROUP_ROWS = 16_384
-"""Rows per row group, about 12 MB in memory."""
-
-_REMEDY = "restore it or ingest again"
-"""What to do with a damaged table."""
+from fertools.manifests.table_schema import TableSchema
+from fertools.manifests.table_stream import (
+    GROUP_ROWS,
+    REMEDY,
+    check_schema,
+    read_groups,
+    replace_groups,
+    wanted_columns,
+    write_groups,
+)
 
 
 def read_faces(
@@ -81,90 +82,26 @@ def read_table(
         SchemaError: the file is not Parquet, has another schema version or other columns, or contains an identifier or
             path that fertools does not write (see `fertools.manifests.identifiers`).
     """
-    wanted = list(columns) if columns is not None else list(schema.names)
-    if unknown := [name for name in wanted if name not in schema.names]:
-        raise InputError(
-            f"the {schema.name} table has no column '{unknown[0]}'; its columns are {', '.join(schema.names)}"
-        )
-    with reading_parquet(path, _REMEDY):
+    wanted = wanted_columns(schema, columns)
+    if filters:
+        groups = read_groups(path, schema, wanted, filters)
+        return pa.concat_tables([pa.table(schema.arrow.empty_table()).select(wanted), *groups])
+    read = list(dict.fromkeys([*wanted, *names_beside(schema, wanted)]))
+    with reading_parquet(path, REMEDY):
         found = pq.read_schema(path)
         check_schema(path, schema, found)
-        columns = list(dict.fromkeys([*wanted, *names_beside(schema, wanted)]))
-        table = _read_rows(path, schema, columns, filters, frozenset(found.names))
+        # The key says how many rows there are of a table that is older than every wanted column.
+        held = [name for name in dict.fromkeys([*read, schema.key]) if name in found.names]
+        table = nested.unsliced(schema.completed(read_parquet(path, held, remedy=REMEDY)).select(read))
     check_names(path, schema, table)
     return table.select(wanted)
-
-
-def _read_rows(
-    path: Path, schema: TableSchema, columns: list[str], filters: Filters | None, found: frozenset[str]
-) -> pa.Table:
-    conditions = list(dict.fromkeys(name for name, _, _ in filters or ()))
-    if not found.issuperset([*columns, *conditions]):
-        # The table is older than a column. The key says how many rows it has.
-        whole, flat = (
-            schema.completed(read_parquet(path, sorted({schema.key, *names} & found), remedy=_REMEDY))
-            for names in (columns, conditions)
-        )
-        if not filters:
-            return nested.unsliced(whole)
-        flat = flat.append_column("row", pa.array(np.arange(len(flat))))
-        return nested.take(whole, np.sort(flat.filter(pq.filters_to_expression(filters))["row"].to_numpy()))
-    if not filters or not any(nested.is_nested(schema.arrow.field(name).type) for name in columns):
-        return nested.unsliced(read_parquet(path, columns, filters, remedy=_REMEDY))
-    # pyarrow can filter nested lists incorrectly, so it filters row numbers here.
-    flat = read_parquet(path, conditions, remedy=_REMEDY)
-    flat = flat.append_column("row", pa.array(np.arange(len(flat))))
-    rows = flat.filter(pq.filters_to_expression(filters))["row"].to_numpy()
-    return nested.take(read_parquet(path, columns, remedy=_REMEDY), np.sort(rows))
-
-
-def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
-    """Yield the rows of a table one row group at a time, so that it is never in memory as a whole.
-
-    Raises:
-        SchemaError: see `read_table`.
-    """
-    with reading_parquet(path, _REMEDY):
-        file = pq.ParquetFile(path, page_checksum_verification=True)
-    with closing(file):
-        with reading_parquet(path, _REMEDY):
-            check_schema(path, schema, file.schema_arrow)
-        for number in range(file.num_row_groups):
-            with reading_parquet(path, _REMEDY):
-                group = nested.unsliced(schema.completed(checked(file.read_row_group(number))).select(schema.names))
-            check_names(path, schema, group)
-            yield group
-
-
-def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
-    """Raise SchemaError unless `found` equals the current version of `schema`, or lacks columns added later."""
-    version = (found.metadata or {}).get(VERSION_KEY)
-    if version is None:
-        raise SchemaError(
-            f"{path} is no fertools manifest, because it has no schema version; give a file that fertools wrote"
-        )
-    if version != str(SCHEMA_VERSION).encode():
-        raise SchemaError(
-            f"{path} has manifest schema version {version.decode(errors='replace')}, but this fertools reads version "
-            f"{SCHEMA_VERSION}; use the fertools version that wrote it, or ingest again"
-        )
-    fields = [field for field in schema.arrow if field.name not in schema.added.difference(found.names)]
-    if not found.equals(pa.schema(fields)):
-        differing = (
-            sorted(set(found.names) ^ {field.name for field in fields})
-            or [field.name for field in fields if not field.equals(found.field(field.name))]
-            or ["the order of columns"]
-        )
-        raise SchemaError(
-            f"{path} has schema version {SCHEMA_VERSION} but differs from it in {', '.join(differing)}; ingest again"
-        )
 
 
 def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     """Write `table` to `path` atomically, sorted by the schema's key.
 
-    The same rows give the same bytes: no time stamps, one row order, one compression. Rows are sorted one group at a
-    time, so a table on disk (see `fertools.manifests.table_writer`) is never in memory as a whole.
+    The same rows give the same bytes, whatever their order is. A table on disk (see `fertools.manifests.table_writer`)
+    is never in memory as a whole.
 
     Raises:
         SchemaError: the columns differ from the schema, or the key is not unique.
@@ -174,39 +111,47 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
         raise SchemaError(
             f"cannot write {path}, because its columns differ from the {schema.name} table; pass all columns in order"
         )
-    table = table.cast(schema.arrow)
-    keys = table.column(schema.key)
-    if pc.count_distinct(keys).as_py() != len(keys):
-        raise SchemaError(f"cannot write {path}, because {schema.key} is not unique; remove the repeated rows")
-    order = pc.sort_indices(keys).to_numpy()
-    batches = nested.unsliced(pa.Table.from_batches(table.to_batches(), table.schema)).to_batches()
-    ends = np.cumsum([len(batch) for batch in batches])
-    with (
-        files.replacing(path) as temporary,
-        pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True) as writer,
-    ):
-        for first in range(0, len(order), _GROUP_ROWS):
-            writer.write_table(_take(batches, ends, order[first : first + _GROUP_ROWS]))
+    pieces: Iterator[pa.Table] = (
+        pa.Table.from_batches([batch]) for batch in table.cast(schema.arrow).to_batches(max_chunksize=GROUP_ROWS)
+    )
+    if not _is_sorted(table[schema.key]):
+        pieces = in_key_order(pieces, schema.key, path.parent)
+    write_groups(path, schema, pieces)
 
 
-def _take(batches: list[pa.RecordBatch], ends: NDArray[np.int64], places: NDArray[np.uint64]) -> pa.Table:
-    """Return some rows of a table, in the given order, without copying the others.
+def _is_sorted(keys: pa.ChunkedArray) -> bool:
+    """Return whether each key is larger than the one before."""
+    if keys.null_count:
+        return False
+    first = pa.chunked_array([pa.array([""], keys.type), *keys.chunks]).slice(0, len(keys))
+    return bool(pc.all(pc.less(first, keys), min_count=0).as_py())
+
+
+def write_columns(path: Path, schema: TableSchema, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> None:
+    """Replace whole columns of a table on the disk, atomically.
+
+    The other columns pass through one row group at a time, so the table is never in memory as a whole.
 
     Args:
-        batches: record batches of the table.
-        ends: number of rows up to the end of each batch.
-        places: numbers of the wanted rows.
+        path: path of the table.
+        schema: schema of the table.
+        columns: values by the name of their column, in the order of the table's rows. The key cannot be replaced.
+
+    Raises:
+        SchemaError: the file is damaged, or has another schema version.
+        StorageError: the disk is full or cannot be written.
     """
-    owners = np.searchsorted(ends, places, side="right")
-    by_owner = np.argsort(owners, kind="stable")
-    taken = []
-    for owner in np.unique(owners).tolist():
-        begin = int(ends[owner]) - len(batches[owner])
-        taken.append(batches[owner].take(pa.array(places[owners == owner].astype(np.int64) - begin)))
-    return nested.take(pa.Table.from_batches(taken).combine_chunks(), np.argsort(by_owner))
+    replaced = {
+        name: pa.chunked_array([values] if isinstance(values, pa.Array) else values.chunks, values.type).cast(
+            schema.arrow.field(name).type
+        )
+        for name, values in columns.items()
+    }
+    groups = read_groups(path, schema, [name for name in schema.names if name not in replaced], check=False)
+    write_groups(path, schema, replace_groups(groups, schema, replaced))
 
 
-def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> tuple[pa.Table, pa.Table]:
+def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> None:
     """Rewrite `faces.parquet` and `sources.parquet` as the union of all committed parts.
 
     Each face keeps the labels, subject and fold that later commands gave it.
@@ -216,23 +161,18 @@ def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> tuple[
         labels_of: other workspaces. A face that is new in the manifest takes its labels and subject, but no fold, from
             them.
 
-    Returns:
-        The faces and the sources table, in any row order.
-
     Raises:
         SchemaError: a part has another schema version.
         StorageError: the disk is full or cannot be written.
     """
     parts = sorted(workspace.parts.glob("*.sources.parquet"))
-    sources = _union(SOURCES, parts)
     faces = _union(FACES, [path.with_name(path.name.replace(".sources.", ".faces.")) for path in parts])
     labels = [name for name in LABEL_COLUMNS if name not in ("fold", "split", "weight")]
     for other, names in [*((other, labels) for other in labels_of), (workspace, LABEL_COLUMNS)]:
         if other.manifest.is_file():
-            faces = _with_labels_of(read_faces(other, ("face_id", *names)), faces)
-    write_table(workspace.manifest, FACES, faces)
-    write_table(workspace.sources, SOURCES, sources)
-    return faces, sources
+            faces = _with_labels_of(read_groups(other.manifest, FACES, ("face_id", *names)), faces)
+    write_groups(workspace.manifest, FACES, faces)
+    write_groups(workspace.sources, SOURCES, _union(SOURCES, parts))
 
 
 def commit_part(workspace: Workspace, name: str, faces: pa.Table, sources: pa.Table) -> None:
@@ -250,7 +190,8 @@ def commit_part(workspace: Workspace, name: str, faces: pa.Table, sources: pa.Ta
 
 def committed_sources(workspace: Workspace) -> pa.Table:
     """Return the sources rows of all committed parts."""
-    return _union(SOURCES, sorted(workspace.parts.glob("*.sources.parquet")))
+    parts = sorted(workspace.parts.glob("*.sources.parquet"))
+    return pa.concat_tables([SOURCES.arrow.empty_table(), *_union(SOURCES, parts)])
 
 
 def forget_failed(workspace: Workspace) -> int:
@@ -286,21 +227,26 @@ def fingerprint(table: pa.Table, columns: Sequence[str]) -> str:
     return hash_bytes(*parts)
 
 
-def _union(schema: TableSchema, paths: list[Path]) -> pa.Table:
-    if not paths:
-        return schema.arrow.empty_table()
-    with closing(TableWriter(paths[0].parent, schema)) as writer:
-        for path in paths:
-            for group in _groups(path, schema):
-                writer.add_table(group)
-        return writer.table()
+def _union(schema: TableSchema, paths: Sequence[Path]) -> Iterator[pa.Table]:
+    """Yield the rows of several tables in the order of their key."""
+    groups = chain.from_iterable(read_groups(path, schema) for path in paths)
+    return in_key_order(groups, schema.key, paths[0].parent) if paths else iter(())
 
 
-def _with_labels_of(old: pa.Table, faces: pa.Table) -> pa.Table:
-    """Return `faces` with the label columns of `old` for every `face_id` that both have."""
-    position = pc.index_in(faces["face_id"], value_set=old["face_id"].combine_chunks())
-    known = pc.is_valid(position)
-    for name in old.column_names[1:]:
-        carried = pc.if_else(known, pc.take(old[name], position), faces[name])
-        faces = faces.set_column(faces.schema.get_field_index(name), faces.schema.field(name), carried)
-    return faces
+def _with_labels_of(old: Iterator[pa.Table], faces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield `faces` with the label columns of `old` for every `face_id` that both have; both are sorted by it."""
+    window = next(old, None)
+    for table in faces:
+        ends = table["face_id"][0].as_py(), table["face_id"][-1].as_py()
+        while window is not None and window["face_id"][-1].as_py() < ends[1] and (more := next(old, None)) is not None:
+            window = pa.concat_tables([window, more])
+        if window is None:
+            yield table
+            continue
+        window = window.filter(pc.greater_equal(window["face_id"], ends[0]))
+        position = pc.index_in(table["face_id"], value_set=window["face_id"].combine_chunks())
+        known = pc.is_valid(position)
+        for name in window.column_names[1:]:
+            carried = pc.if_else(known, pc.take(window[name], position), table[name])
+            table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), carried)
+        yield table

@@ -7,20 +7,17 @@ system loads and drops pages as needed. The file has no name, so it disappears w
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
-from fertools.core import files
+from fertools.manifests.block_file import BlockFile
 from fertools.manifests.table_schema import TableSchema
 
 BLOCK_ROWS = 4096
 """Rows per block: about 12 MB as Python objects, 3 MB as Arrow."""
-_ALIGNMENT = 64
-"""Alignment of Arrow buffers in bytes; values at other positions would have to be copied."""
 
 
 class TableWriter:
@@ -32,12 +29,11 @@ class TableWriter:
     """
 
     def __init__(self, folder: Path, schema: TableSchema) -> None:
-        self._folder, self._schema = folder, schema
+        self._schema = schema
         self._rows: list[dict[str, Any]] = []
         self._tables: list[pa.Table] = []
         self._waiting = 0
-        self._file: IO[bytes] | None = None
-        self._pieces: list[tuple[int, int]] = []
+        self._blocks = BlockFile(folder)
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
         """Add rows; a column that a row lacks is null.
@@ -67,18 +63,11 @@ class TableWriter:
         The table stays valid after the writer is closed.
         """
         self._collect()
-        written = []
-        if self._file is not None:
-            whole = pa.py_buffer(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
-            for start, size in self._pieces:
-                with pa.ipc.open_stream(whole.slice(start, size)) as reader:
-                    written.append(reader.read_all())
-        return pa.concat_tables([self._schema.arrow.empty_table(), *written, *self._tables])
+        return pa.concat_tables([self._schema.arrow.empty_table(), *self._blocks.mapped(), *self._tables])
 
     def close(self) -> None:
         """Close the file; the disk space is free again once the table is released, too."""
-        if self._file is not None:
-            self._file.close()
+        self._blocks.close()
 
     def _collect(self) -> None:
         if self._rows:
@@ -87,13 +76,5 @@ class TableWriter:
 
     def _write(self) -> None:
         """Append the waiting tables to the file as one block."""
-        sink = pa.BufferOutputStream()
-        block = pa.concat_tables(self._tables).combine_chunks()
-        with pa.ipc.new_stream(sink, block.schema) as writer:
-            writer.write_table(block)
-        content = sink.getvalue()
-        if self._file is None:
-            self._file = files.anonymous_file(self._folder)
-        start = files.append(self._file, content, self._folder, _ALIGNMENT)
-        self._pieces.append((start, len(content)))
+        self._blocks.append(pa.concat_tables(self._tables))
         self._tables, self._waiting = [], 0

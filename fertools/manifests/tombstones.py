@@ -85,14 +85,14 @@ class Tombstones:
             sources: rows with `source_id`, `subject_id` and `subject_origin`.
         """
         gone = self.among("source", sources["source_id"].to_pylist())
-        gone |= set(sources.filter(self._of_subjects(sources))["source_id"].to_pylist())
+        gone |= set(sources.filter(self.of_subjects(sources))["source_id"].to_pylist())
         chosen = pc.or_(
-            pc.is_in(faces["source_id"], value_set=pa.array(sorted(gone), pa.string())), self._of_subjects(faces)
+            pc.is_in(faces["source_id"], value_set=pa.array(sorted(gone), pa.string())), self.of_subjects(faces)
         )
         ids = set(faces.filter(chosen)["face_id"].to_pylist())
         return ids | self.among("face", faces["face_id"].to_pylist()), gone
 
-    def _of_subjects(self, rows: pa.Table) -> pa.ChunkedArray:
+    def of_subjects(self, rows: pa.Table) -> pa.ChunkedArray:
         """Return which rows are about a forgotten subject whose identifier came with the files."""
         subjects = self.among("subject", pc.unique(rows["subject_id"]).to_pylist())
         return pc.and_(

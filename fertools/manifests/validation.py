@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+from itertools import chain, zip_longest
 
+import pyarrow as pa
+
+from fertools.core.errors import InputError
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, broken_columns
 from fertools.manifests.schema import FACES, SOURCES
-from fertools.manifests.validation_context import ValidationContext
+from fertools.manifests.source_codes import number_sources
+from fertools.manifests.table_stream import read_groups
+from fertools.manifests.validation_context import SOURCE_COLUMNS, SOURCE_NUMBER, ValidationContext
 
 EXAMPLES = 5
 """Maximum number of examples in a violation."""
@@ -56,40 +65,94 @@ class ValidationReport:
 def validate(workspace: WorkspaceLike, *, deep: bool = False) -> ValidationReport:
     """Check every invariant of the manifest, the sources table and the crops.
 
+    Invariants of rows are checked in one pass, a row group at a time. The others read the columns that they name.
+
     Args:
         workspace: the workspace to check.
         deep: also decode every crop and compare its size with the manifest.
 
     Raises:
-        InputError: there is no manifest or no sources table.
+        InputError: there is no manifest or no sources table, or another command changed one of them meanwhile.
         SchemaError: a table has another schema version.
     """
     workspace = Workspace(workspace)
+    of_faces = store.read_faces(workspace, ["source_id"])["source_id"]
+    every_source = store.read_sources(workspace, SOURCE_COLUMNS)
+    versions = _versions(workspace)
+    numbers = pa.array(number_sources(of_faces, every_source["source_id"]))
+    del of_faces
     context = ValidationContext(
         workspace=workspace,
-        faces=store.read_faces(workspace),
-        sources=store.read_sources(workspace),
+        faces=FACES.arrow.empty_table(),
+        sources=every_source,
+        every_source=every_source,
         labels=load_lexicon(workspace.root).labels,
         by_source=workspace.settings().get("split", {}).get("group_by") == "source",
     )
-    return check(context, deep=deep)
+    invariants = (*INVARIANTS, *([CROPS_DECODE] if deep else []))
+    found: dict[str, _Violating] = defaultdict(_Violating)
+    for part in _parts(context, numbers):
+        _refuse_changed(workspace, versions)
+        for table, schema in ((part.faces, FACES), (part.sources, SOURCES)):
+            for column, (rule, names) in broken_columns(table, schema).items():
+                found[f"column:{column}"].add(names, f"rows break the rule that {column} {rule}")
+        for invariant in invariants:
+            if not invariant.columns:
+                found[invariant.name].add(invariant.find(part), invariant.sentence)
+    for invariant in invariants:
+        if invariant.columns:
+            read = [name for name in invariant.columns if name != SOURCE_NUMBER]
+            faces = store.read_faces(workspace, read)
+            _refuse_changed(workspace, versions)
+            faces = faces.append_column(SOURCE_NUMBER, numbers)
+            found[invariant.name].add(invariant.find(replace(context, faces=faces)), invariant.sentence)
+    columns = [f"column:{schema.name}.{column}" for schema in (FACES, SOURCES) for column in schema.names]
+    order = [*columns, *(invariant.name for invariant in invariants)]
+    violations = tuple(found[name].report(name) for name in order if name in found and found[name].count)
+    return ValidationReport(len(numbers), len(every_source), violations)
 
 
-def check(context: ValidationContext, *, deep: bool = False) -> ValidationReport:
-    """Check every invariant of tables that are in memory; see `validate`."""
-    violations = [
-        _violation(f"column:{column}", f"rows break the rule that {column} {rule}", names)
-        for table, schema in ((context.faces, FACES), (context.sources, SOURCES))
-        for column, (rule, names) in broken_columns(table, schema).items()
-    ]
-    violations += [
-        _violation(invariant.name, invariant.sentence, names)
-        for invariant in (*INVARIANTS, *([CROPS_DECODE] if deep else []))
-        if (names := invariant.find(context))
-    ]
-    return ValidationReport(len(context.faces), len(context.sources), tuple(violations))
+def _versions(workspace: Workspace) -> tuple[tuple[int, int], ...]:
+    """Return what tells the present tables from those of a later change."""
+    return tuple((found.st_ino, found.st_mtime_ns) for found in map(os.stat, (workspace.manifest, workspace.sources)))
 
 
-def _violation(name: str, sentence: str, names: Sequence[str]) -> Violation:
-    examples = tuple(sorted(names)[:EXAMPLES])
-    return Violation(name, f"{len(names)} {sentence}, such as {examples[0]}", len(names), examples)
+def _refuse_changed(workspace: Workspace, versions: tuple[tuple[int, int], ...]) -> None:
+    if _versions(workspace) != versions:
+        raise InputError(
+            f"another command changed {workspace.root} during its validation; validate it again afterwards"
+        )
+
+
+def _parts(context: ValidationContext, numbers: pa.Array) -> Iterator[ValidationContext]:
+    """Yield some rows of both tables at a time; an invariant of rows does not ask which rows are side by side."""
+    workspace, first = context.workspace, 0
+    tables = zip_longest(read_groups(workspace.manifest, FACES), read_groups(workspace.sources, SOURCES))
+    for faces, sources in tables:
+        faces = FACES.arrow.empty_table() if faces is None else faces
+        own, first = numbers.slice(first, len(faces)), first + len(faces)
+        yield replace(
+            context,
+            faces=faces.append_column(SOURCE_NUMBER, own),
+            sources=SOURCES.arrow.empty_table() if sources is None else sources,
+        )
+
+
+class _Violating:
+    """The identifiers that violate one invariant: their number and the first ones."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[str] = []
+        self._sentence = ""
+
+    def add(self, names: Sequence[str], sentence: str) -> None:
+        """Count further identifiers."""
+        self.count += len(names)
+        self._first = nsmallest(EXAMPLES, chain(self._first, names))
+        self._sentence = sentence
+
+    def report(self, name: str) -> Violation:
+        """Return the violation of the invariant with a name."""
+        message = f"{self.count} {self._sentence}, such as {self._first[0]}"
+        return Violation(name, message, self.count, tuple(self._first))

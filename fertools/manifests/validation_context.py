@@ -10,20 +10,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.workspace import Workspace
+from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.manifests.table_schema import TableSchema
+
+SOURCE_COLUMNS = (
+    *("source_id", "kind", "width_px", "height_px", "status"),
+    *("faces_kept", "faces_rejected", "faces_interpolated"),
+)
+"""Columns of all sources that invariants of faces and of tables need."""
 
 Mask = npt.NDArray[np.bool_]
 
 
+SOURCE_NUMBER = "source_number"
+"""Column beside those of the manifest: the number of the face's source; see `fertools.manifests.source_codes`."""
+
+
 @dataclass(frozen=True)
 class ValidationContext:
-    """The tables and settings that invariants check.
+    """The rows and settings that an invariant checks.
 
     Attributes:
         workspace: the workspace of the crops.
-        faces: the manifest, with all columns.
-        sources: the sources table, with all columns.
+        faces: for an invariant of rows, all columns of some rows of the manifest; for an invariant of tables, its
+            columns of all rows. SOURCE_NUMBER is beside them.
+        sources: for an invariant of rows, all columns of some rows of the sources table; otherwise `every_source`.
+        every_source: all rows of the sources table, with SOURCE_COLUMNS.
         labels: allowed values of `emotion`.
         by_source: whether the recorded split keeps each source in one part.
     """
@@ -31,8 +44,16 @@ class ValidationContext:
     workspace: Workspace
     faces: pa.Table
     sources: pa.Table
+    every_source: pa.Table
     labels: tuple[str, ...]
     by_source: bool = False
+
+    def of_source(self, name: str) -> pa.Array:
+        """Return a column of the source of each face; null if the source is unknown."""
+        numbers = self.faces[SOURCE_NUMBER].combine_chunks()
+        known = pc.less(numbers, len(self.every_source))
+        rows = pc.if_else(known, numbers, pa.scalar(None, pa.int32()))
+        return self.every_source[name].take(rows).combine_chunks()
 
 
 def valid(table: pa.Table, name: str) -> Mask:
@@ -55,13 +76,24 @@ def is_among(table: pa.Table, name: str, values: pa.Array) -> Mask:
     return np.asarray(pc.is_in(table[name], value_set=values).to_numpy(), np.bool_)
 
 
+def source_numbers(context: ValidationContext) -> npt.NDArray[np.int32]:
+    """Return the number of the source of each face; see `SOURCE_NUMBER`."""
+    return np.asarray(context.faces[SOURCE_NUMBER].to_numpy(), np.int32)
+
+
 def violating_faces(context: ValidationContext, broken: Mask) -> list[str]:
     """Return the identifiers of the faces in the mask `broken`."""
-    return violating_ids(context.faces, FACES, broken)
+    if not broken.any():
+        return []
+    named = FACES.key in context.faces.column_names
+    faces = context.faces if named else store.read_faces(context.workspace, [FACES.key])
+    return violating_ids(faces, FACES, broken)
 
 
 def violating_ids(table: pa.Table, schema: TableSchema, broken: Mask) -> list[str]:
     """Return the identifiers of the rows of a table in the mask `broken`."""
+    if not broken.any():
+        return []
     return [str(name) for name in table[schema.key].filter(pa.array(broken)).to_pylist()]
 
 

@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,8 +37,8 @@ from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.manifests.tombstones import Tombstones
 from fertools.transfer.merged_folders import record_merged
-from fertools.transfer.obedience import filter_forgotten, is_forgotten, joined_tombstones, obey_tombstones
-from fertools.transfer.union import Entry, decide, read_entries
+from fertools.transfer.obedience import filter_forgotten, joined_tombstones, obey_tombstones
+from fertools.transfer.union import UnitedPart, unite
 
 
 def merge(
@@ -95,8 +94,7 @@ def merge(
         files.remove_unfinished(workspace.crops)
         record_merged(workspace, joined)
         tombstones = obey_tombstones(workspace, joined_tombstones(workspace, joined))
-        entries = chain.from_iterable(read_entries(workspace, one) for one in (workspace, *joined))
-        decided = decide(workspace, [entry for entry in entries if not is_forgotten(entry, tombstones)])
+        united = unite(workspace, (workspace, *joined), tombstones)
         for section in ("ingest", FILTER):
             if section in joined[0].settings():
                 workspace.save_settings(section, joined[0].settings()[section])
@@ -108,7 +106,7 @@ def merge(
         }:
             workspace.save_settings(TERMS, terms)
         try:
-            new = _carry_out(workspace, decided, report, tombstones, copy=copy)
+            new = _carry_out(workspace, united, report, tombstones, copy=copy)
         finally:
             rebuild_selected(workspace, joined)
     return summarise(workspace, new)
@@ -159,31 +157,30 @@ def _refuse_incomplete(workspaces: Sequence[Workspace]) -> None:
 
 
 def _carry_out(
-    workspace: Workspace, decided: Sequence[Entry], report: Reporter, tombstones: Tombstones, *, copy: bool
+    workspace: Workspace, united: Sequence[UnitedPart], report: Reporter, tombstones: Tombstones, *, copy: bool
 ) -> int:
-    """Write the decided entries; return the number of added sources."""
-    parts: dict[tuple[Workspace, Path], list[Entry]] = {}
-    for entry in decided:
-        parts.setdefault((entry.workspace, entry.part), []).append(entry)
-    own = {part for one, part in parts if one == workspace}
-    for part in sorted({*own, *workspace.parts.glob("*.sources.parquet")}):
+    """Write the sources of a union with their faces; return the number of added sources."""
+    own = {one.part: one.sources for one in united if one.workspace == workspace}
+    for part in sorted(workspace.parts.glob("*.sources.parquet")):
         # Its faces do not change: only a failed source, which has no faces, is replaced by another row.
-        table = SOURCES.table([entry.row for entry in parts.pop((workspace, part), [])]).sort_by(SOURCES.key)
+        table = own.get(part, SOURCES.arrow.empty_table())
         if not table.equals(store.read_table(part, SOURCES)):
             store.write_table(part, SOURCES, table)
-    report.start(sum(map(len, parts.values())))
+    others = [one for one in united if one.workspace != workspace]
+    report.start(sum(len(one.sources) for one in others))
     done = faces_done = 0
-    for (other, part), entries in parts.items():
-        sources = SOURCES.table([entry.row for entry in entries])
-        faces = store.read_table(part.with_name(part.name.replace(".sources.", ".faces.")), FACES)
-        faces = nested.keep(faces, pc.is_in(faces["source_id"], value_set=sources["source_id"].combine_chunks()))
-        faces, sources = filter_forgotten(faces, sources, tombstones)
-        for path in _crops(other, faces):
-            _link_or_copy(other.root / path, workspace.root / path, copy=copy)
+    for one in others:
+        faces = store.read_table(one.part.with_name(one.part.name.replace(".sources.", ".faces.")), FACES)
+        ids = one.sources["source_id"].combine_chunks()
+        faces, sources = filter_forgotten(
+            nested.keep(faces, pc.is_in(faces["source_id"], value_set=ids)), one.sources, tombstones
+        )
+        for path in _crops(one.workspace, faces):
+            _link_or_copy(one.workspace.root / path, workspace.root / path, copy=copy)
         flush_crops()
-        name = hash_bytes(b"merged", *sorted(str(entry.row["source_id"]).encode() for entry in entries))
+        name = hash_bytes(b"merged", *sorted(source.encode() for source in ids.to_pylist()))
         store.commit_part(workspace, name, faces, sources)
-        done, faces_done = done + len(entries), faces_done + len(faces)
+        done, faces_done = done + len(ids), faces_done + len(faces)
         report.advance(done, faces=faces_done)
     return done
 
@@ -191,7 +188,7 @@ def _carry_out(
 def _crops(workspace: Workspace, faces: pa.Table) -> Iterator[PurePosixPath]:
     """Yield the relative paths of the crops of `faces`: those in the manifest, and additional ones."""
     folders = [folder.name for folder in workspace.crops.glob("*-*") if folder.is_dir()]
-    for named in faces["path"].to_pylist():
+    for named in faces["path"].drop_null().to_pylist():
         path = PurePosixPath(named)
         yield path
         for folder in folders:

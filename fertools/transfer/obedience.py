@@ -9,11 +9,10 @@ import pyarrow.compute as pc
 
 from fertools.core.workspace import Workspace
 from fertools.manifests.removal import without
-from fertools.manifests.tombstones import GIVEN_ORIGINS, Tombstones, add_tombstones, read_tombstones
+from fertools.manifests.tombstones import Tombstones, add_tombstones, read_tombstones
 from fertools.transfer.forget_target import find_forgotten
 from fertools.transfer.forget_workspace import erase
 from fertools.transfer.merge_base import State
-from fertools.transfer.union import Entry
 
 
 def obey_tombstones(workspace: Workspace, tombstones: Tombstones) -> Tombstones:
@@ -44,13 +43,6 @@ def joined_tombstones(workspace: Workspace, others: Sequence[Workspace]) -> Tomb
         theirs = read_tombstones(other)
         known = known.joined(theirs if other.root.is_relative_to(workspace.shards) else theirs.without_subjects())
     return known
-
-
-def is_forgotten(entry: Entry, tombstones: Tombstones) -> bool:
-    """Return whether a file of another workspace, or the person in it, is forgotten."""
-    row = entry.row
-    of_subject = row["subject_origin"] in GIVEN_ORIGINS and tombstones.has("subject", row["subject_id"])
-    return of_subject or tombstones.has("source", entry.content or row["source_id"])
 
 
 def filter_forgotten(faces: pa.Table, sources: pa.Table, tombstones: Tombstones) -> tuple[pa.Table, pa.Table]:

@@ -177,18 +177,17 @@ class _Pull:
 
     def _rebuild(self) -> None:
         """Rebuild the manifest from the parts, with the merged labels of both sides."""
-        faces, _ = store.rebuild(self._workspace)
+        store.rebuild(self._workspace)
         labels, newer = merge_labels(
             self._workspace,
-            faces.select(["face_id", *LABEL_COLUMNS]),
+            store.read_faces(self._workspace, ("face_id", *LABEL_COLUMNS)),
             self._remote_state.state,
             self._bases,
             self._remote.url,
             self._prefer,
         )
         if newer:
-            columns = {name: labels[name].combine_chunks() for name in LABEL_COLUMNS}
-            store.write_table(self._workspace.manifest, FACES, store.replace_columns(faces, columns))
+            store.write_columns(self._workspace.manifest, FACES, {name: labels[name] for name in LABEL_COLUMNS})
 
     def _save(self, settings: dict[str, Any]) -> None:
         if settings != self._workspace.settings():

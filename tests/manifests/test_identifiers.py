@@ -57,7 +57,8 @@ def _merge(theirs: Workspace, ours: Workspace) -> object:
 
 
 def _rebuild(theirs: Workspace, ours: Workspace) -> object:
-    return store.rebuild(theirs)
+    store.rebuild(theirs)
+    return None
 
 
 def _validate(theirs: Workspace, ours: Workspace) -> object:

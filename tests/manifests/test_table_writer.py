@@ -18,7 +18,7 @@ import pytest
 from fertools.core import files
 from fertools.core.errors import StorageError
 from fertools.core.workspace import Workspace
-from fertools.manifests import store, table_writer
+from fertools.manifests import store, table_stream, table_writer
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.manifests.table_writer import TableWriter
 from tests.manifests.rows import Row, face, source
@@ -27,7 +27,7 @@ from tests.manifests.rows import Row, face, source
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_writer, "BLOCK_ROWS", 8)
-    monkeypatch.setattr(store, "_GROUP_ROWS", 16)
+    monkeypatch.setattr(table_stream, "GROUP_ROWS", 16)
 
 
 def rows_of(count: int) -> list[Row]:
@@ -127,15 +127,16 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_a_rebuild_never_holds_a_large_part_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_GROUP_ROWS", 256)
+    monkeypatch.setattr(table_stream, "GROUP_ROWS", 256)
     workspace = Workspace(tmp_path)
     rows = FACES.table([face(str(number), frame=number) for number in range(12_000)])
     store.commit_part(workspace, "large", rows, SOURCES.table([source()]))
     # In a process of its own, whose pool has counted nothing else.
     program = (
         "import sys\nimport pyarrow as pa\n"
-        "from fertools.core.workspace import Workspace\nfrom fertools.manifests import store, table_writer\n"
-        "table_writer.BLOCK_ROWS = store._GROUP_ROWS = 256\nstore.rebuild(Workspace(sys.argv[1]))\n"
+        "from fertools.core.workspace import Workspace\nfrom fertools.manifests import key_order, store, table_stream\n"
+        "key_order.RUN_ROWS, key_order.BLOCK_ROWS, table_stream.GROUP_ROWS = 1024, 64, 256\n"
+        "store.rebuild(Workspace(sys.argv[1]))\n"
         "print(pa.default_memory_pool().max_memory())\n"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)

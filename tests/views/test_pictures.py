@@ -12,7 +12,7 @@ from PIL import Image
 
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
+from fertools.manifests import store, table_stream
 from fertools.manifests.one_face import read_face
 from fertools.sources.face_frames import FaceFrame
 from fertools.views.conditions import FaceConditions
@@ -71,7 +71,7 @@ def test_a_track_is_all_its_faces_in_the_order_of_time(workspace: Workspace, tmp
 
 
 def test_one_face_is_read_from_any_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_GROUP_ROWS", 7)
+    monkeypatch.setattr(table_stream, "GROUP_ROWS", 7)
     made = build(tmp_path, [face(f"a{number}", frame=number) for number in range(30)])
     for row in store.read_faces(made).to_pylist():
         assert read_face(made, row["face_id"]) == row
