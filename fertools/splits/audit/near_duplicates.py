@@ -54,6 +54,10 @@ class Copies:
     mirrored: NDArray[np.bool_]
     exact: NDArray[np.bool_]
 
+    def only(self, mask: NDArray[np.bool_]) -> Copies:
+        """Return some of the pairs."""
+        return Copies(self.pairs[mask], self.mirrored[mask], self.exact[mask])
+
     def clusters(self, count: int) -> Integers:
         """Return the cluster of each of `count` rows: rows that pairs connect have one number."""
         ones = np.ones(len(self.pairs))
