@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -108,7 +108,7 @@ def _cases(report: AuditReport, finding: Finding) -> Iterator[str]:
         yield f"<p>The first {MOST_CASES} of {len(finding.groups):,} cases. `--json` lists all.</p>"
 
 
-def _case(report: AuditReport, group: tuple[int, ...]) -> Iterator[str]:
+def _case(report: AuditReport, group: Sequence[int]) -> Iterator[str]:
     pictures = "".join(_picture(report, row) for row in group[:MOST_PICTURES])
     yield f'<div class="case"><div class="gallery">{pictures}</div>'
     if len(group) > MOST_PICTURES:

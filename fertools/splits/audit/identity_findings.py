@@ -109,4 +109,4 @@ def _alike(means: Floats, threshold: float) -> list[tuple[int, int]]:
 
 
 def _cosines(first: Floats, second: Floats) -> NDArray[np.float64]:
-    return np.einsum("ij,ij->i", first, second).astype(np.float64)
+    return np.asarray(np.einsum("ij,ij->i", first, second), np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def _mean_best(vectors: Hashes | Floats, parts: Codes) -> float:
     return float(np.mean(best)) if best else 0.0
 
 
-def _similarities(others: Hashes | Floats, one: Hashes | Floats) -> Floats:
+def _similarities(others: Any, one: Any) -> Floats:
     if others.dtype == np.uint64:
         return np.asarray(1 - count_bits(others ^ one).sum(axis=1) / BITS, np.float32)
     return np.asarray(others @ one, np.float32)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.splits.audit.audit_finding import Finding
+from fertools.splits.audit.audit_finding import Finding, Severity
 from fertools.splits.audit.audit_table import CUES, AuditTable
 from fertools.splits.audit.coded_column import Bools, Coded, Codes, Integers
 from fertools.splits.audit.picture_hash import PictureFacts
@@ -105,7 +105,7 @@ def find_shortcuts(table: AuditTable, facts: PictureFacts | None, *, seed: int =
     for codes, code, cue, words in found:
         chance = permutation_p(cue, codes >= 0, codes == code, people, np.random.default_rng(seed))
         if chance <= CHANCE:
-            severity = "warning" if chance * compared <= CHANCE else "note"
+            severity: Severity = "warning" if chance * compared <= CHANCE else "note"
             yield Finding("shortcut", severity, f"{words} {chance:.2g} over people)")
 
 

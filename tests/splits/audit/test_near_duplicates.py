@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fertools.faces.detection.mtcnn.native.library import library
 from fertools.splits.audit import near_duplicates
 from fertools.splits.audit.near_duplicates import LIMIT, count_bits, find_copies, find_near
 from fertools.splits.audit.picture_hash import MIRROR, Hashes, describe_pictures, hash_picture
@@ -34,7 +35,7 @@ def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     """Compare hashes by compiled code, and without it."""
     if request.param == "product":
         monkeypatch.setattr(near_duplicates, "library", lambda: None)
-    elif near_duplicates.library() is None:
+    elif library() is None:
         pytest.skip("there is no compiled code for this processor")
 
 
@@ -64,7 +65,7 @@ def test_all_near_pairs_are_found_as_by_comparing_every_pair(monkeypatch: pytest
 
 def test_compiled_code_finds_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(1)
-    assert near_duplicates.library() is not None
+    assert library() is not None
     for count, families in ((1, 1), (5, 2), (1300, 40), (2100, 2100)):
         # Members of a family differ in few bits, so that there are more near pairs than are kept.
         bits = random.integers(0, 2, (families, 256), dtype=np.uint8)[random.integers(families, size=count)]

@@ -99,9 +99,8 @@ def _parent(columns: Columns, one: int, other: int) -> None:
 
 
 def _twice(columns: Columns, one: int, _: int) -> None:
-    other = next(
-        row for row in range(len(columns["part"])) if row != one and columns["part"][row] == columns["part"][one]
-    )
+    parts = columns["part"]
+    other = next(row for row in range(len(parts)) if row != one and parts[row] == parts[one])
     for name in ("subject", "source", "frame"):
         columns[name][other] = columns[name][one]
 
