@@ -17,6 +17,8 @@ from fertools.splits.audit.audit_finding import Finding, count_cases
 from fertools.splits.audit.audit_table import AuditTable
 from fertools.splits.audit.coded_column import Integers, combine
 
+STRANGE = 0.9
+"""Share of different people who are less alike than a track and the rest of its subject must be, as in `identify`."""
 _BLOCK = 1024
 _STRANGERS = 20_000
 """Number of pairs of different people that are compared to learn how alike strangers are."""
@@ -65,16 +67,15 @@ def find_identities(table: AuditTable, embeddings: Embeddings) -> Iterator[Findi
 
 
 def _strangers(tracks: _Tracks, place: Integers, sums: Floats, means: Floats) -> Iterator[Finding]:
-    """Find tracks that are less like the rest of their subject than two people commonly are like one another."""
+    """Find tracks that are no more like the rest of their subject than different people are like one another."""
     generator = np.random.default_rng(0)
     one, other = generator.integers(len(place), size=(2, _STRANGERS))
     apart = place[one] != place[other]
-    # The middle of the similarities of different people.
-    common = float(np.median(_cosines(tracks.vectors[one[apart]], means[place[other[apart]]])))
+    strange = float(np.quantile(_cosines(tracks.vectors[one[apart]], means[place[other[apart]]]), STRANGE))
     several = np.bincount(place)[place] > 1
     rest = unit(np.where(several[:, np.newaxis], sums[place] - tracks.vectors, 1))
     own = _cosines(tracks.vectors, rest)
-    odd = np.flatnonzero(several & (own < common))
+    odd = np.flatnonzero(several & (own < strange))
     groups = []
     for track in odd[np.argsort(own[odd], kind="stable")].tolist():
         beside = np.flatnonzero((place == place[track]) & (np.arange(len(place)) != track))
