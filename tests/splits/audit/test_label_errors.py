@@ -54,7 +54,7 @@ def test_flipped_labels_are_found_and_others_are_not() -> None:
         assert "of 118 faces" in found.message
         found_again += len(found.groups)
     # A face that is a little less probable than the mean of its class does not count.
-    assert found_again > 0.95 * 30 * 6
+    assert found_again > 0.9 * 30 * 6
 
 
 def test_labels_that_no_model_knows_are_passed_over() -> None:
