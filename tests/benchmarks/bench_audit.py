@@ -170,9 +170,7 @@ def main(given: list[str] | None = None) -> int:
                 clock, processor = time.perf_counter(), time.process_time()
                 kinds = [finding.kind for finding in audit(workspace).findings]
                 seconds = [time.perf_counter() - clock, time.process_time() - processor]
-                print(
-                    f"{name}: {arguments.pictures:,} pictures, {seconds[0]:.1f} s, processor {seconds[1]:.1f} s: {kinds}"
-                )
+                print(f"{name} of {arguments.pictures:,}: {seconds[0]:.1f} s, processor {seconds[1]:.1f} s: {kinds}")
     print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB")
     return 0
 

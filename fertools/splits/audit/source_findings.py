@@ -15,13 +15,11 @@ from fertools.splits.audit.audit_finding import Finding, Severity
 _NAMED = 3
 
 
-def find_changed_sources(workspace: Workspace, *, read: bool) -> Iterator[Finding]:
+def find_changed_sources(workspace: Workspace) -> Iterator[Finding]:
     """Yield the sources that are missing, and those whose content has changed since they were ingested.
 
-    Args:
-        workspace: the workspace of the manifest.
-        read: whether to read files whose size or time of change differs from those at ingest; the identifier of a
-            source is the digest of its content.
+    The identifier of a source is the digest of its content. Files are read whose size or time of change differs from
+    those that the last ingest wrote down.
     """
     if not workspace.sources.is_file():
         return
@@ -35,7 +33,7 @@ def find_changed_sources(workspace: Workspace, *, read: bool) -> Iterator[Findin
         try:
             now = stamp(path)
             same = stamps.get(source["path"]) == [now.size_bytes, now.modified_ns, source["source_id"]]
-            if read and not same and hash_content(path) != source["source_id"]:
+            if not same and hash_content(path) != source["source_id"]:
                 changed.append(source["path"])
         except (OSError, InputError):
             changed.append(source["path"])

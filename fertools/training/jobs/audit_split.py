@@ -59,8 +59,15 @@ def audit(
 
 
 def _gather(workspace: Workspace, rows: AuditTable, *, read: bool) -> tuple[Evidence, tuple[str, ...]]:
-    """Return what a workspace knows of its faces beyond their rows, and what it does not."""
-    unchecked, other, embeddings = [], list[Finding](find_changed_sources(workspace, read=read)), None
+    """Return what a workspace knows of its faces beyond their rows, and what it does not.
+
+    Args:
+        workspace: the workspace.
+        rows: its faces.
+        read: whether sources are looked at, too.
+    """
+    unchecked, embeddings = [], None
+    other = list[Finding](find_changed_sources(workspace) if read else ())
     try:
         other += find_generator_leaks(workspace)
     except FertoolsError as error:
