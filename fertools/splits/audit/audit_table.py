@@ -158,19 +158,20 @@ def from_workspace(workspace: Workspace) -> AuditTable:
     (names,) = read("face_id")
     if not len(names):
         raise InputError(f"{workspace.manifest} has no kept faces to audit; ingest more")
-    columns = {name: Coded.of(read(column)[0]) for name, column in _TEXTS.items()}
-    pair, modality = read("pair_id", "modality")
+    columns = {name: Coded.of(values) for name, values in zip(_TEXTS, read(*_TEXTS.values()), strict=True)}
+    (origin,) = read("subject_origin")
+    columns["tracked"] = columns["subject"].where(pc.fill_null(pc.equal(origin, "video"), False).to_numpy())
+    pair, modality, dataset, sequence = read("pair_id", "modality", "dataset", "sequence_id")
     # A drawn character plays several people, so its pictures may be apart from them.
     columns["pair"] = Coded.of(pc.if_else(pc.equal(modality, ANIMATED), pa.scalar(None, pa.string()), pair))
-    del pair
-    sequence = Coded.of(read("sequence_id")[0])
-    within = combine(Coded.of(pc.fill_null(read("dataset")[0], "")), Coded.of(modality))
-    columns["sequence"] = Coded(combine(within, sequence), sequence.values)
-    origin = read("subject_origin")[0]
-    columns["tracked"] = columns["subject"].where(pc.fill_null(pc.equal(origin, "video"), False).to_numpy())
-    fold, part, unseen = read("fold", "split", "generator_folds")
-    files = read("path")[0]
-    numbers = {name: _numbers_of(read(column)[0]) for name, column in _NUMBERS.items()}
+    within = combine(Coded.of(pc.fill_null(dataset, "")), Coded.of(modality))
+    named = Coded.of(sequence)
+    columns["sequence"] = Coded(combine(within, named), named.values)
+    del pair, modality, dataset, sequence
+    fold, part = read("fold", "split")
+    (unseen,) = read("generator_folds")
+    numbers = {name: _numbers_of(values) for name, values in zip(_NUMBERS, read(*_NUMBERS.values()), strict=True)}
+    (files,) = read("path")
     if _state(workspace) != before:
         raise ResumeRefused(f"{workspace.manifest} was changed while the audit read it; audit again")
     return AuditTable(
