@@ -1,7 +1,7 @@
 // Search for pairs of perceptual hashes that differ in few bits, plain or mirrored, among all pairs.
 //
 // A hash has four words. Its bits are sorted: first those that the mirrored picture has too (even), then those that
-// mirroring inverts (odd). With e different even bits and o different odd ones, of which there are ODD, the distance is
+// mirroring inverts (odd). With e different even bits and o different ones among ODD odd bits, the distance is
 // e + min(o, ODD - o). Nearly all pairs are rejected by three of the four words.
 
 #include <algorithm>
