@@ -100,7 +100,6 @@ if TYPE_CHECKING:
     from fertools.splits.audit.audit_finding import Finding as Finding
     from fertools.splits.audit.leakage import Leakage as Leakage
     from fertools.splits.audit.run_audit import AuditReport as AuditReport
-    from fertools.splits.audit.run_audit import audit as audit
     from fertools.splits.audit.split_fix import SplitFix as SplitFix
     from fertools.splits.audit.split_fix import apply_fix as apply_fix
     from fertools.splits.split import SplitSummary as SplitSummary
@@ -123,6 +122,7 @@ if TYPE_CHECKING:
     from fertools.training.evaluation.run_evaluation import RunEvaluation as RunEvaluation
     from fertools.training.experiments.execution import ExperimentResult as ExperimentResult
     from fertools.training.experiments.execution import run_experiment as run_experiment
+    from fertools.training.jobs.audit_split import audit as audit
     from fertools.training.jobs.compare import ComparisonResult as ComparisonResult
     from fertools.training.jobs.compare import compare_runs as compare_runs
     from fertools.training.jobs.evaluate import assess_runs as assess_runs
@@ -214,7 +214,7 @@ _NAMES = {
     "fertools.sources.web.video_provenance": ("Provenance",),
     "fertools.splits.audit.audit_finding": ("Finding",),
     "fertools.splits.audit.leakage": ("Leakage",),
-    "fertools.splits.audit.run_audit": ("AuditReport", "audit"),
+    "fertools.splits.audit.run_audit": ("AuditReport",),
     "fertools.splits.audit.split_fix": ("SplitFix", "apply_fix"),
     "fertools.splits.split": ("SplitSummary", "split"),
     "fertools.statistics.intervals": ("ConfidenceInterval", "FoldMean"),
@@ -231,6 +231,7 @@ _NAMES = {
     ),
     "fertools.training.evaluation.run_evaluation": ("ConfusionMatrix", "RunEvaluation"),
     "fertools.training.experiments.execution": ("ExperimentResult", "run_experiment"),
+    "fertools.training.jobs.audit_split": ("audit",),
     "fertools.training.jobs.compare": ("ComparisonResult", "compare_runs"),
     "fertools.training.jobs.evaluate": ("assess_runs", "evaluate_runs"),
     "fertools.training.jobs.generate": ("GenerateResult", "generate"),

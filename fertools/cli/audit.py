@@ -61,20 +61,23 @@ def command(
     Nothing is changed without --apply.
     """
     from fertools.core.errors import CheckFailed, InputError
-    from fertools.splits.audit.run_audit import audit
+    from fertools.core.progress import Progress
     from fertools.splits.audit.split_fix import apply_fix
+    from fertools.training.jobs.audit_split import audit
     from fertools.views.audit_page import write_audit_page
 
     if (make_moves and not fix) or (output is not None and not make_moves):
         raise InputError("--apply needs --fix, and --output needs --apply; give both")
-    report = audit(
-        open_workspace(folder),
-        table=table,
-        split_column=split_column,
-        columns=_read_columns(columns),
-        pixels=pixels,
-        fix=fix,
-    )
+    with Progress("audit", "pictures") as progress:
+        report = audit(
+            open_workspace(folder),
+            table=table,
+            split_column=split_column,
+            columns=_read_columns(columns),
+            pixels=pixels,
+            fix=fix,
+            report=progress,
+        )
     if page is not None:
         write_audit_page(report, page, title=f"Audit of {table.name if table is not None else 'the manifest'}")
     if as_json:
@@ -96,36 +99,39 @@ def command(
 
 def _print(report: AuditReport) -> None:
     for finding in report.findings:
-        example = ", ".join(report.rows.names[row] for row in finding.groups[0][:5]) if finding.groups else ""
+        example = ", ".join(report.rows.name(row) for row in finding.groups[0][:5]) if len(finding.groups) else ""
         click.echo(f"{finding.severity}: {finding.message}{f', such as {example}' if example else ''}")
     if report.leakage is not None:
-        click.echo(f"similarity across parts {report.leakage.split:.3f}, in a random split {report.leakage.random:.3f}")
+        numbers = f"{report.leakage.split:.3f}, in a random split {report.leakage.random:.3f}"
+        click.echo(f"similarity across parts {numbers} (by {report.leakage.measure})")
+    for reason in report.unchecked:
+        click.echo(f"not checked: {reason}")
     if report.fix is not None:
         for move in report.fix.moves:
-            click.echo(f"move {report.rows.names[move.row]} from {move.before} to {move.after}")
+            click.echo(f"move {report.rows.name(move.row)} from {move.before} to {move.after}")
         for finding in report.fix.remaining:
             click.echo(f"no move ends this leak: {finding.message}")
 
 
 def _result(report: AuditReport) -> dict[str, Any]:
-    names = report.rows.names
-    fix = report.fix
+    name, fix = report.rows.name, report.fix
     return {
         "parts": dict(report.parts),
         "leakage": None if report.leakage is None else vars(report.leakage),
+        "unchecked": list(report.unchecked),
         "findings": [
             {
                 "kind": finding.kind,
                 "severity": finding.severity,
                 "message": finding.message,
-                "rows": [[names[row] for row in group] for group in finding.groups],
+                "rows": [[name(row) for row in group] for group in finding.groups],
             }
             for finding in report.findings
         ],
         "fix": None
         if fix is None
         else {
-            "moves": [{"row": names[move.row], "from": move.before, "to": move.after} for move in fix.moves],
+            "moves": [{"row": name(move.row), "from": move.before, "to": move.after} for move in fix.moves],
             "parts": fix.parts,
             "remaining": [finding.kind for finding in fix.remaining],
         },

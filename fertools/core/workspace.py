@@ -132,6 +132,16 @@ class Workspace:
         return self.root / "manifests" / "embeddings"
 
     @property
+    def picture_facts(self) -> Path:
+        """`manifests/pictures.parquet`: the cache of what an audit reads from crops; safe to delete."""
+        return self.root / "manifests" / "pictures.parquet"
+
+    @property
+    def digests(self) -> Path:
+        """`manifests/digests.json`: the size, time of change and digest of each file that was ingested."""
+        return self.root / "manifests" / "digests.json"
+
+    @property
     def forgotten(self) -> Path:
         """`manifests/forgotten.json`: digests of everything that `forget` removed, which no command brings back."""
         return self.root / "manifests" / "forgotten.json"

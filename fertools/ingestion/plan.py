@@ -342,7 +342,7 @@ class _Digests:
     """Content digests of files, cached by size and modification time."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._path = workspace.manifest.parent / "digests.json"
+        self._path = workspace.digests
         self._workspace = workspace
         try:
             self._known: dict[str, list[Any]] = json.loads(self._path.read_text(encoding="utf-8"))

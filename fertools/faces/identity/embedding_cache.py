@@ -36,7 +36,7 @@ class EmbeddingCache:
 
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._folder = folder / f"{embedder.card.name}-{embedder.card.digest[:12]}"
+        self._folder = _folder(folder, embedder.card.name, embedder.card.digest)
 
     def embed(self, root: Path, rows: Sequence[dict[str, Any]], report: Reporter) -> tuple[Floats, int]:
         """Return the embeddings of faces, and the number that had to be computed.
@@ -54,7 +54,7 @@ class EmbeddingCache:
             StorageError: the disk is full or cannot be written.
         """
         keys = [_key(row) for row in rows]
-        known = dict(self._stored())
+        known = dict(_stored(self._folder, self._embedder.card.width))
         missing = [place for place, key in enumerate(keys) if key not in known]
         report.start(len(missing))
         for start in range(0, len(missing), BLOCK):
@@ -70,17 +70,6 @@ class EmbeddingCache:
         result = np.stack([known.get(key, nothing) for key in keys]) if keys else np.empty((0, len(nothing)))
         return np.asarray(result, np.float32), len(missing)
 
-    def _stored(self) -> Iterator[tuple[str, Floats]]:
-        for path in sorted(self._folder.glob("*.parquet")):
-            try:
-                table = pq.read_table(path, columns=["key", "embedding"])
-                vectors = table["embedding"].combine_chunks().values.to_numpy().reshape(len(table), -1)
-                if vectors.shape[1] != self._embedder.card.width:
-                    raise pa.ArrowInvalid("another width")
-            except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
-                raise InputError(f"{path} is damaged; delete the folder {self._folder}, and run again") from error
-            yield from zip(table["key"].to_pylist(), vectors, strict=True)
-
     def _store(self, found: dict[str, Floats]) -> None:
         if not found:
             return
@@ -89,6 +78,44 @@ class EmbeddingCache:
         table = pa.table({"key": pa.array(list(found), pa.string()), "embedding": vectors})
         with files.replacing(self._folder / f"{hash_bytes(*map(str.encode, found))}.parquet") as temporary:
             pq.write_table(table, temporary, compression="zstd")
+
+
+def read_embeddings(folder: Path, name: str, digest: str) -> tuple[list[str], Floats]:
+    """Return the faces in the cache of an embedder, and their embeddings.
+
+    A face that was cropped again occurs with each of its crops.
+
+    Args:
+        folder: folder of all embedders' files.
+        name: name of the embedder.
+        digest: digest of its weights.
+
+    Returns:
+        E identifiers of faces, and (E, width) embeddings of length 1.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    found = list(_stored(_folder(folder, name, digest)))
+    vectors = np.stack([vector for _, vector in found]) if found else np.empty((0, 0), np.float32)
+    return [key.partition("-")[0] for key, _ in found], vectors
+
+
+def _folder(folder: Path, name: str, digest: str) -> Path:
+    return folder / f"{name}-{digest[:12]}"
+
+
+def _stored(folder: Path, width: int | None = None) -> Iterator[tuple[str, Floats]]:
+    """Yield the keys and embeddings of a folder; all have the same width."""
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            table = pq.read_table(path, columns=["key", "embedding"])
+            vectors = table["embedding"].combine_chunks().values.to_numpy().reshape(len(table), -1)
+            if vectors.shape[1] != (width := width or vectors.shape[1]):
+                raise pa.ArrowInvalid("another width")
+        except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
+            raise InputError(f"{path} is damaged; delete the folder {folder}, and run again") from error
+        yield from zip(table["key"].to_pylist(), vectors, strict=True)
 
 
 def _key(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Everything that an audit finds in rows, with what their pixels show."""
+"""Everything that an audit finds in rows, with what is known of their pixels, their people and their predictions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from fertools.splits.audit.audit_finding import Finding, order_findings
 from fertools.splits.audit.audit_table import AuditTable
+from fertools.splits.audit.coverage_findings import find_coverage
 from fertools.splits.audit.duplicate_findings import find_bad_files, find_duplicates
+from fertools.splits.audit.identity_findings import Embeddings, find_identities
+from fertools.splits.audit.label_errors import Predictions, find_label_errors
 from fertools.splits.audit.membership_findings import find_membership
 from fertools.splits.audit.near_duplicates import Copies
 from fertools.splits.audit.picture_hash import PictureFacts
@@ -22,28 +25,38 @@ class Pixels:
     copies: Copies
 
 
-def find_all(table: AuditTable, pixels: Pixels | None) -> tuple[Finding, ...]:
-    """Return all findings, the worst first; without pixels, those that need none."""
-    findings = [*find_membership(table), *_coverage(table)]
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of the rows beyond their columns; each is None if nobody knows it.
+
+    Attributes:
+        pixels: what their pixels show.
+        embeddings: face embeddings of some rows.
+        predictions: predictions of models that were not trained on the faces.
+        other: findings about what is beside the rows, such as sources and generators.
+    """
+
+    pixels: Pixels | None = None
+    embeddings: Embeddings | None = None
+    predictions: Predictions | None = None
+    other: tuple[Finding, ...] = ()
+
+
+def find_all(table: AuditTable, evidence: Evidence) -> tuple[Finding, ...]:
+    """Return all findings, the worst first."""
+    return order_findings(tuple(_find(table, evidence)))
+
+
+def _find(table: AuditTable, evidence: Evidence) -> Iterator[Finding]:
+    yield from find_membership(table)
+    yield from find_coverage(table)
+    pixels = evidence.pixels
     if pixels is not None:
-        findings += find_duplicates(table, pixels.copies)
-        findings += [*find_bad_files(table, pixels.facts), *find_shortcuts(table, pixels.facts)]
-    return order_findings(findings)
-
-
-def _coverage(table: AuditTable) -> Iterator[Finding]:
-    """Yield the labels and the quadrants of valence and arousal that a part lacks."""
-    quadrants = [
-        None if valence is None or arousal is None else f"{_sign(valence)} valence and {_sign(arousal)} arousal"
-        for valence, arousal in zip(table.column("valence"), table.column("arousal"), strict=True)
-    ]
-    for values in (table.column("emotion"), quadrants):
-        seen = {(part, value) for part, value in zip(table.parts, values, strict=True)}
-        for value in sorted({value for value in values if value is not None}):
-            lacking = sorted({part for part in table.parts if part is not None and (part, value) not in seen})
-            if lacking:
-                yield Finding("coverage", "warning", f"no face of {value} is in {', '.join(lacking)}")
-
-
-def _sign(value: float) -> str:
-    return "negative" if value < 0 else "positive"
+        yield from find_duplicates(table, pixels.copies)
+        yield from find_bad_files(table, pixels.facts)
+    if evidence.embeddings is not None:
+        yield from find_identities(table, evidence.embeddings)
+    if evidence.predictions is not None:
+        yield from find_label_errors(table, evidence.predictions)
+    yield from evidence.other
+    yield from find_shortcuts(table, None if pixels is None else pixels.facts)

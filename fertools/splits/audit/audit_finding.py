@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 Severity = Literal["leak", "error", "warning", "note"]
@@ -25,9 +25,15 @@ class Finding:
     kind: str
     severity: Severity
     message: str
-    groups: tuple[tuple[int, ...], ...] = ()
+    groups: Sequence[Sequence[int]] = field(default=(), compare=False)
 
 
 def order_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return findings with the worst first; those of one severity keep their order."""
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def count_cases(kind: str, severity: Severity, words: str, groups: Sequence[Sequence[int]]) -> Iterator[Finding]:
+    """Yield a finding with the number of its cases, if there are any."""
+    if len(groups):
+        yield Finding(kind, severity, f"{words}: {len(groups):,}", groups)

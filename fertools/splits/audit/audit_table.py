@@ -2,57 +2,75 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
 from fertools.core.arguments import argument
-from fertools.core.errors import InputError
+from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.parquet_table import read_table
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import ANIMATED
+from fertools.splits.audit.coded_column import Coded, combine
 
-TEXTS = ("subject", "source", "track", "pair", "emotion", "dataset", "parent", "checksum")
+TEXTS = ("subject", "source", "track", "pair", "sequence", "emotion", "dataset", "parent", "checksum")
 """Columns of an imported table that hold text, besides the path and the split."""
 NUMBERS = ("frame", "time_s", "valence", "arousal")
 """Columns of an imported table that hold numbers."""
-_MANIFEST = {
+_TEXTS = {
     "subject": "subject_id",
     "source": "source_id",
-    "pair": "pair_id",
+    "track": "track_id",
     "emotion": "emotion",
     "dataset": "dataset",
     "parent": "parent_id",
+    "run": "generator_run",
+}
+_NUMBERS = {
     "frame": "frame_index",
     "time_s": "pts_s",
     "valence": "valence",
     "arousal": "arousal",
+    "sharpness": "blur",
+    "face width": "face_px",
+    "brightness of the crop": "brightness",
 }
+CUES = ("sharpness", "face width", "brightness of the crop")
+"""Columns of numbers that a manifest knows of each picture, by which a label may be guessed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AuditTable:
     """N rows to audit.
 
     Attributes:
-        names: N names: the `face_id` of a manifest, else the path as the table has it.
-        parts: N parts of the split; None for a row without one.
-        paths: N files; None for a row without one.
-        columns: N values of each column of TEXTS and NUMBERS that there is; None where unknown.
-        generator_folds: for each row, the folds that its generator was not trained on; None for a real face.
+        names: N texts: the `face_id` of a manifest, else the path as the table has it.
+        parts: N parts of the split.
+        files: N paths below `folder`; null for a row without a file.
+        folder: folder of the files.
+        columns: columns with codes: those of TEXTS that there are. Of a manifest also `tracked`, the subject if it is
+            a track of a video, and `run`, the training run of the generator.
+        numbers: columns of N numbers by name, of NUMBERS and CUES; NaN where unknown.
+        unseen_folds: of a generated face, the folds that its generator was not trained on, such as `0,3`.
         by_source: whether the split promises to keep each source in one part.
         origin: the workspace, or the file of the table.
         split_column: column of the table with the parts; empty for a manifest.
     """
 
-    names: Sequence[str]
-    parts: Sequence[str | None]
-    paths: Sequence[Path | None]
-    columns: Mapping[str, Sequence[Any]]
-    generator_folds: Sequence[tuple[int, ...] | None]
+    names: pa.Array | pa.ChunkedArray
+    parts: Coded
+    files: pa.Array | pa.ChunkedArray
+    folder: Path
+    columns: Mapping[str, Coded]
+    numbers: Mapping[str, NDArray[np.float64]]
+    unseen_folds: Coded
     by_source: bool
     origin: Workspace | Path
     split_column: str = ""
@@ -60,44 +78,124 @@ class AuditTable:
     def __len__(self) -> int:
         return len(self.names)
 
-    def column(self, name: str) -> Sequence[Any]:
-        """Return a column, all None if the table lacks it."""
-        return self.columns.get(name, [None] * len(self))
+    def name(self, row: int) -> str:
+        """Return the name of a row."""
+        return str(self.names[row].as_py())
+
+    def path(self, row: int) -> Path | None:
+        """Return the file of a row."""
+        name = self.files[row].as_py()
+        return None if name is None else self.folder / name
+
+    def paths(self) -> list[Path | None]:
+        """Return the files of all rows."""
+        return [None if name is None else self.folder / name for name in self.files.to_pylist()]
+
+    def column(self, name: str) -> Coded:
+        """Return a column, unknown in all rows if the table lacks it."""
+        return self.columns.get(name) or Coded.unknown(len(self))
+
+    def number(self, name: str) -> NDArray[np.float64]:
+        """Return a column of numbers, NaN in all rows if the table lacks it."""
+        found = self.numbers.get(name)
+        return np.full(len(self), np.nan) if found is None else found
+
+
+def make_table(
+    names: Sequence[str],
+    parts: Sequence[str | None],
+    columns: Mapping[str, Sequence[Any]],
+    *,
+    files: Sequence[str | None] | None = None,
+    folder: Path | None = None,
+    unseen_folds: Sequence[str | None] | None = None,
+    by_source: bool = False,
+    origin: Workspace | Path,
+    split_column: str = "",
+) -> AuditTable:
+    """Return rows to audit from lists; see `AuditTable`.
+
+    Args:
+        names: N names.
+        parts: N parts.
+        columns: lists of N values by name; those of NUMBERS hold numbers.
+        files: N paths; None for rows without files.
+        folder: folder of the files.
+        unseen_folds: see `AuditTable`; None for real faces.
+        by_source: see `AuditTable`.
+        origin: see `AuditTable`.
+        split_column: see `AuditTable`.
+    """
+    count = len(names)
+    return AuditTable(
+        names=pa.array(names, pa.string()),
+        parts=Coded.of(parts),
+        files=pa.nulls(count, pa.string()) if files is None else pa.array(files, pa.string()),
+        folder=folder or Path(),
+        columns={name: Coded.of(values) for name, values in columns.items() if name not in NUMBERS},
+        numbers={name: np.array(columns[name], np.float64) for name in NUMBERS if name in columns},
+        unseen_folds=Coded.unknown(count) if unseen_folds is None else Coded.of(unseen_folds),
+        by_source=by_source,
+        origin=origin,
+        split_column=split_column,
+    )
 
 
 def from_workspace(workspace: Workspace) -> AuditTable:
     """Return the kept faces of a manifest.
 
+    Columns are read one after another, so that memory does not grow with the number of different texts.
+
     Raises:
         InputError: there is no manifest, or it has no kept face.
+        ResumeRefused: another command changed the manifest meanwhile.
     """
-    names = ["face_id", "path", "fold", "split", "track_id", "modality", "generator_run", "generator_folds"]
-    table = store.read_faces(workspace, [*names, *_MANIFEST.values()], [("status", "=", "kept")])
-    if not len(table):
+    before = _state(workspace)
+
+    def read(*names: str) -> list[pa.ChunkedArray]:
+        return list(store.read_faces(workspace, names, [("status", "=", "kept")]).columns)
+
+    (names,) = read("face_id")
+    if not len(names):
         raise InputError(f"{workspace.manifest} has no kept faces to audit; ingest more")
-    cells = {name: table[name].to_pylist() for name in table.column_names}
-    columns = {name: cells[column] for name, column in _MANIFEST.items()}
-    columns["track"] = cells["track_id"]
+    columns = {name: Coded.of(values) for name, values in zip(_TEXTS, read(*_TEXTS.values()), strict=True)}
+    (origin,) = read("subject_origin")
+    columns["tracked"] = columns["subject"].where(pc.fill_null(pc.equal(origin, "video"), False).to_numpy())
+    pair, modality, dataset, sequence = read("pair_id", "modality", "dataset", "sequence_id")
     # A drawn character plays several people, so its pictures may be apart from them.
-    columns["pair"] = [
-        None if modality == ANIMATED else pair
-        for pair, modality in zip(cells["pair_id"], cells["modality"], strict=True)
-    ]
+    columns["pair"] = Coded.of(pc.if_else(pc.equal(modality, ANIMATED), pa.scalar(None, pa.string()), pair))
+    within = combine(Coded.of(pc.fill_null(dataset, "")), Coded.of(modality))
+    named = Coded.of(sequence)
+    columns["sequence"] = Coded(combine(within, named), named.values)
+    del pair, modality, dataset, sequence
+    fold, part = read("fold", "split")
+    (unseen,) = read("generator_folds")
+    numbers = {name: _numbers_of(values) for name, values in zip(_NUMBERS, read(*_NUMBERS.values()), strict=True)}
+    (files,) = read("path")
+    if _state(workspace) != before:
+        raise ResumeRefused(f"{workspace.manifest} was changed while the audit read it; audit again")
     return AuditTable(
-        names=cells["face_id"],
-        parts=[
-            f"fold {fold}" if fold is not None else split
-            for fold, split in zip(cells["fold"], cells["split"], strict=True)
-        ],
-        paths=[None if path is None else workspace.root / path for path in cells["path"]],
+        names=names,
+        parts=Coded.of(pc.coalesce(pc.binary_join_element_wise("fold", fold.cast(pa.string()), " "), part)),
+        files=files,
+        folder=workspace.root,
         columns=columns,
-        generator_folds=[
-            None if run is None or folds is None else tuple(folds)
-            for run, folds in zip(cells["generator_run"], cells["generator_folds"], strict=True)
-        ],
+        numbers=numbers,
+        unseen_folds=Coded.of(pc.binary_join(unseen.cast(pa.list_(pa.string())), ",")).where(columns["run"].known),
         by_source=workspace.settings().get("split", {}).get("group_by") == "source",
         origin=workspace,
     )
+
+
+def _state(workspace: Workspace) -> tuple[int, int] | None:
+    if not workspace.manifest.is_file():
+        return None
+    status = workspace.manifest.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def _numbers_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
 
 
 def from_table(path: Path, split_column: str, columns: Mapping[str, str] | None = None) -> AuditTable:
@@ -130,12 +228,12 @@ def from_table(path: Path, split_column: str, columns: Mapping[str, str] | None 
             numeric = meaning in NUMBERS
             found[meaning] = _numbers(path, name, cells, table.lines) if numeric else [cell or None for cell in cells]
     names = found.pop("path", [None] * len(parts))
-    return AuditTable(
-        names=[name or f"line {line}" for name, line in zip(names, table.lines, strict=True)],
-        parts=[part or None for part in parts],
-        paths=[None if name is None else path.parent / name for name in names],
-        columns=found,
-        generator_folds=[None] * len(parts),
+    return make_table(
+        [name or f"line {line}" for name, line in zip(names, table.lines, strict=True)],
+        [part or None for part in parts],
+        found,
+        files=names,
+        folder=path.parent,
         by_source="subject" not in found,
         origin=path,
         split_column=split_column.strip().lower(),
@@ -144,7 +242,8 @@ def from_table(path: Path, split_column: str, columns: Mapping[str, str] | None 
 
 def count_parts(table: AuditTable) -> dict[str, int]:
     """Return the number of rows of each part, by name."""
-    return dict(sorted(Counter(part for part in table.parts if part is not None).items()))
+    counts = np.bincount(table.parts.codes[table.parts.known], minlength=len(table.parts.values)).tolist()
+    return dict(sorted((str(part), count) for part, count in zip(table.parts.values.to_pylist(), counts, strict=True)))
 
 
 def _numbers(path: Path, name: str, cells: Sequence[str], lines: Sequence[int]) -> list[float | None]:

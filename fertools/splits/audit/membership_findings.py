@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from fertools.splits.audit.audit_finding import Finding, Severity
+import numpy as np
+import pyarrow.compute as pc
+
+from fertools.splits.audit.audit_finding import Finding, Severity, count_cases
 from fertools.splits.audit.audit_table import AuditTable
+from fertools.splits.audit.cases import Cases
+from fertools.splits.audit.coded_column import Bools, Codes, Integers, combine, count_codes
 
 ADJACENT_S = 1.0
 """Seconds between two frames of one source that show nearly the same moment."""
@@ -15,116 +20,172 @@ ADJACENT_FRAMES = 25
 """The same in frames, where no time is known."""
 
 
+@dataclass(frozen=True)
+class _Key:
+    """What rows of one part share: a code for each row, -1 for none."""
+
+    kind: str
+    words: str
+    codes: Codes
+    severity: Severity = "leak"
+
+
 def find_membership(table: AuditTable) -> Iterator[Finding]:
     """Yield the leaks between the parts of a split that need no pixels."""
-    severity: Severity = "leak" if table.by_source else "warning"
-    yield from _across(table, table.column("subject"), "subject-across", "people")
-    yield from _across(table, _tracks(table), "track-across", "tracks")
-    yield from _across(table, table.column("pair"), "pair-across", "moments with several pictures (pairs)")
-    yield from _across(table, table.column("source"), "source-across", "sources", severity)
-    yield from _parents(table)
+    torn = _in_torn_source(table)
+    for key in _keys(table, torn):
+        rows = find_torn(key.codes, table.parts.codes)
+        yield from count_cases(key.kind, key.severity, key.words, Cases.by(key.codes[rows], rows))
+    families = _families(table)
+    words = "generated faces apart from the real face they were made from"
+    yield from count_cases("parent-across", "leak", words, Cases.each(families[spans(table, families)]))
     yield from _generators(table)
-    yield from _adjacent(table)
+    near = _neighbours(table, torn)
+    words = "neighbouring frames of one source in two parts"
+    yield from count_cases("time-adjacent", "leak", words, Cases.each(near[spans(table, near)]))
+    yield from _unseen_together(table, torn)
     yield from _twice_in_a_frame(table)
 
 
-def find_links(table: AuditTable) -> Iterator[tuple[int, int]]:
-    """Yield pairs of rows that connect all that must be in one part, by the columns."""
-    keys = [table.column("subject"), _tracks(table), table.column("pair")]
-    for column in [*keys, table.column("source")] if table.by_source else keys:
-        first: dict[Hashable, int] = {}
-        for row, key in enumerate(column):
-            if key is not None and first.setdefault(key, row) != row:
-                yield first[key], row
-    yield from _families(table)
-    yield from _neighbours(table)
+def find_links(table: AuditTable) -> Integers:
+    """Return (L, 2) pairs of rows that connect all that must be in one part, by the columns."""
+    links = [_families(table), _neighbours(table, table.column("source").known)]
+    links.append(_possible_people(table, table.column("tracked").known))
+    for key in _keys(table, table.column("source").known):
+        if key.severity == "leak":
+            rows = np.flatnonzero(key.codes >= 0)
+            _, first, place = np.unique(key.codes[rows], return_index=True, return_inverse=True)
+            pairs = np.stack([rows[first][place.reshape(-1)], rows], axis=1)
+            links.append(pairs[pairs[:, 0] != pairs[:, 1]])
+    return np.concatenate(links)
 
 
-def _tracks(table: AuditTable) -> list[Hashable]:
-    return [
-        None if track is None or source is None else (source, track)
-        for source, track in zip(table.column("source"), table.column("track"), strict=True)
-    ]
+def spans(table: AuditTable, pairs: Integers) -> Bools:
+    """Return (P,) whether the rows of (P, 2) pairs are in two parts; rows without a part do not count."""
+    one, other = table.parts.codes[pairs].T
+    return np.asarray((one >= 0) & (other >= 0) & (one != other), np.bool_)
 
 
-def _across(
-    table: AuditTable, keys: Sequence[Hashable], kind: str, words: str, severity: Severity = "leak"
-) -> Iterator[Finding]:
-    members: dict[Hashable, list[int]] = defaultdict(list)
-    for row, (key, part) in enumerate(zip(keys, table.parts, strict=True)):
-        if key is not None and part is not None:
-            members[key].append(row)
-    yield from finding(
-        kind, severity, f"{words} in two or more parts", [rows for rows in members.values() if spans(table, rows)]
-    )
+def _keys(table: AuditTable, torn: Bools) -> Iterator[_Key]:
+    """Yield what a split keeps together; of tracks only those in some rows."""
+    source = table.column("source")
+    yield _Key("subject-across", "people in two or more parts", table.column("subject").codes)
+    tracks = combine(source, table.column("track"), torn)
+    yield _Key("track-across", "tracks in two or more parts", tracks)
+    yield _Key("pair-across", "moments with several pictures (pairs) in two or more parts", table.column("pair").codes)
+    yield _Key("sequence-across", "sequences of pictures in two or more parts", table.column("sequence").codes)
+    severity: Severity = "leak" if table.by_source else "warning"
+    yield _Key("source-across", "sources in two or more parts", source.codes, severity)
 
 
-def spans(table: AuditTable, rows: Sequence[int]) -> bool:
-    """Return whether rows are in two or more parts; rows without a part do not count."""
-    return len({table.parts[row] for row in rows} - {None}) > 1
+def find_torn(codes: Codes, parts: Codes) -> Integers:
+    """Return the numbers of the rows whose code is in two or more parts; a row without a part does not count."""
+    rows = np.flatnonzero((codes >= 0) & (parts >= 0))
+    some_part = np.full(count_codes(codes), -1, np.int32)
+    some_part[codes[rows]] = parts[rows]
+    torn = np.zeros(len(some_part), np.bool_)
+    torn[codes[rows[parts[rows] != some_part[codes[rows]]]]] = True
+    return rows[torn[codes[rows]]]
 
 
-def finding(kind: str, severity: Severity, words: str, groups: Sequence[Sequence[int]]) -> Iterator[Finding]:
-    """Yield a finding with the number of its cases, if there are any."""
-    if groups:
-        yield Finding(kind, severity, f"{words}: {len(groups):,}", tuple(map(tuple, groups)))
+def _in_torn_source(table: AuditTable) -> Bools:
+    """Return (N,) whether the source of a row is in two or more parts."""
+    found = np.zeros(len(table), np.bool_)
+    found[find_torn(table.column("source").codes, table.parts.codes)] = True
+    return found
 
 
-def _parents(table: AuditTable) -> Iterator[Finding]:
-    pairs = [pair for pair in _families(table) if spans(table, pair)]
-    yield from finding("parent-across", "leak", "generated faces apart from the real face they were made from", pairs)
-
-
-def _families(table: AuditTable) -> Iterator[tuple[int, int]]:
-    """Yield each real face with each face that was generated from it."""
-    parents = table.column("parent")
-    if all(parent is None for parent in parents):
-        return
-    row_of = {name: row for row, name in enumerate(table.names)}
-    for row, parent in enumerate(parents):
-        if parent in row_of:
-            yield row_of[parent], row
+def _families(table: AuditTable) -> Integers:
+    """Return (F, 2): each real face with each face that was generated from it."""
+    parent = table.column("parent")
+    if not parent.known.any():
+        return np.empty((0, 2), np.int64)
+    row_of = pc.fill_null(pc.index_in(parent.values, value_set=table.names), -1).to_numpy().astype(np.int64)
+    rows = np.flatnonzero(parent.known)
+    pairs = np.stack([row_of[parent.codes[rows]], rows], axis=1)
+    return pairs[pairs[:, 0] >= 0]
 
 
 def _generators(table: AuditTable) -> Iterator[Finding]:
     """Find generated faces that train a model which is tested on people whom their generator has learned from."""
-    folds = {part for part in table.parts if part is not None and part.startswith("fold ")}
-    rows = [
-        (row,)
-        for row, (unseen, part) in enumerate(zip(table.generator_folds, table.parts, strict=True))
-        if unseen is not None and part is not None and folds - {part} - {f"fold {fold}" for fold in unseen}
+    parts = [str(part) for part in table.parts.values.to_pylist()]
+    folds = {part for part in parts if part.startswith("fold ")}
+    unseen = [{f"fold {fold}" for fold in text.split(",")} for text in table.unseen_folds.values.to_pylist()]
+    leaks = np.array([[bool(folds - {part} - own) for part in parts] for own in unseen], np.bool_)
+    rows = np.flatnonzero(table.unseen_folds.known & table.parts.known)
+    rows = rows[leaks[table.unseen_folds.codes[rows], table.parts.codes[rows]]] if len(rows) else rows
+    words = "generated faces whose generator was trained on test folds"
+    yield from count_cases("generator-saw-test", "leak", words, Cases.each(rows))
+
+
+def _neighbours(table: AuditTable, chosen: Bools) -> Integers:
+    """Return (P, 2) consecutive frames of one source, unless they show two known people."""
+    source, subject = table.column("source").codes, table.column("subject").codes
+    times, frames = table.number("time_s"), table.number("frame")
+    timed = np.isfinite(times)
+    places = np.where(timed, times, frames)
+    rows = np.flatnonzero(chosen & (source >= 0) & np.isfinite(places) & (table.parts.codes >= 0))
+    rows = rows[np.lexsort((places[rows], timed[rows], source[rows]))]
+    one, other = rows[:-1], rows[1:]
+    near = (source[one] == source[other]) & (timed[one] == timed[other])
+    near &= places[other] - places[one] <= np.where(timed[one], ADJACENT_S, ADJACENT_FRAMES)
+    near &= (subject[one] < 0) | (subject[other] < 0) | (subject[one] == subject[other])
+    return np.stack([one[near], other[near]], axis=1)
+
+
+def _unseen_together(table: AuditTable, torn: Bools) -> Iterator[Finding]:
+    """Find tracks of one video in two parts that no frame shows together: a tracker that lost a face begins a new one."""
+    pairs = _possible_people(table, torn & table.column("tracked").known)
+    words = "tracks of one video in two parts that may show one person"
+    yield from count_cases("maybe-one-person-across", "leak", words, Cases.each(pairs[spans(table, pairs)]))
+
+
+def _possible_people(table: AuditTable, chosen: Bools) -> Integers:
+    """Return (P, 2): a row of each of two tracks of one video that are never in one frame."""
+    source, subject = table.column("source").codes, table.column("tracked").codes
+    rows = np.flatnonzero(chosen)
+    if not len(rows):
+        return np.empty((0, 2), np.int64)
+    together = _in_one_moment(combine(source, _frames(table), chosen), subject)
+    _, first = np.unique(np.stack([source[rows], subject[rows]]), axis=1, return_index=True)
+    tracks: dict[int, list[int]] = defaultdict(list)
+    for row in rows[first].tolist():
+        tracks[int(source[row])].append(row)
+    pairs = [
+        (one, other)
+        for members in tracks.values()
+        for place, one in enumerate(members)
+        for other in members[place + 1 :]
+        if frozenset((int(subject[one]), int(subject[other]))) not in together
     ]
-    yield from finding("generator-saw-test", "leak", "generated faces whose generator was trained on test folds", rows)
+    return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def _adjacent(table: AuditTable) -> Iterator[Finding]:
-    groups = [pair for pair in _neighbours(table) if spans(table, pair)]
-    yield from finding("time-adjacent", "leak", "neighbouring frames of one source in two parts", groups)
+def _frames(table: AuditTable) -> Codes:
+    """Return (N,) frame numbers, -1 where unknown."""
+    frames = table.number("frame")
+    return np.where(np.isfinite(frames), frames, -1).astype(np.int32)
 
 
-def _neighbours(table: AuditTable) -> Iterator[tuple[int, int]]:
-    """Yield consecutive frames of one source, unless they show two known people."""
-    subjects, times, frames = table.column("subject"), table.column("time_s"), table.column("frame")
-    by_source: dict[tuple[Hashable, bool], list[tuple[float, int]]] = defaultdict(list)
-    for row, source in enumerate(table.column("source")):
-        place = times[row] if times[row] is not None else frames[row]
-        if source is not None and place is not None and table.parts[row] is not None:
-            by_source[source, times[row] is not None].append((place, row))
-    for (_, timed), places in by_source.items():
-        places.sort()
-        for (first, one), (second, other) in pairwise(places):
-            near = second - first <= (ADJACENT_S if timed else ADJACENT_FRAMES)
-            known = None not in (subjects[one], subjects[other]) and subjects[one] != subjects[other]
-            if near and not known:
-                yield one, other
+def _in_one_moment(moments: Codes, subject: Codes) -> set[frozenset[int]]:
+    """Return the pairs of subjects that occur in one frame."""
+    rows = np.flatnonzero(moments >= 0)
+    rows = rows[np.argsort(moments[rows], kind="stable")]
+    found: set[frozenset[int]] = set()
+    for step in range(1, len(rows)):
+        same = moments[rows[:-step]] == moments[rows[step:]]
+        if not same.any():
+            break
+        pairs = np.stack([subject[rows[:-step][same]], subject[rows[step:][same]]])
+        found |= {frozenset(pair) for pair in np.unique(pairs, axis=1).T.tolist()}
+    return found
 
 
 def _twice_in_a_frame(table: AuditTable) -> Iterator[Finding]:
     """Find two faces of one frame with one subject: no person is in a frame twice."""
-    members: dict[Hashable, list[int]] = defaultdict(list)
-    columns = zip(table.column("source"), table.column("frame"), table.column("subject"), strict=True)
-    for row, key in enumerate(columns):
-        if None not in key and table.column("parent")[row] is None:
-            members[key].append(row)
-    groups = [rows for rows in members.values() if len(rows) > 1]
-    yield from finding("two-people-one-subject", "error", "subjects with two faces in one frame", groups)
+    moments = combine(table.column("source"), _frames(table), ~table.column("parent").known)
+    codes = combine(moments, table.column("subject"))
+    rows = np.flatnonzero(codes >= 0)
+    rows = rows[np.bincount(codes[rows], minlength=1)[codes[rows]] > 1]
+    words = "subjects with two faces in one frame"
+    yield from count_cases("two-people-one-subject", "error", words, Cases.by(codes[rows], rows))

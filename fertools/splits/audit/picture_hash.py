@@ -9,7 +9,7 @@ Source: Zauner, "Implementation and benchmarking of perceptual image hash functi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,7 @@ class PictureFacts:
     Attributes:
         readable: N, whether the picture could be decoded.
         flat: N, whether all its pixels are nearly equal.
+        contents: N digests of the files; empty for a missing one.
         digests: N digests of the decoded pixels; empty where it could not be decoded.
         hashes: (N, 4) perceptual hashes; zero where a picture is unreadable or flat.
         numbers: N values by name; NaN where unreadable. `colour` is the mean difference of the largest and the smallest
@@ -62,6 +63,7 @@ class PictureFacts:
 
     readable: NDArray[np.bool_]
     flat: NDArray[np.bool_]
+    contents: tuple[str, ...]
     digests: tuple[str, ...]
     hashes: Hashes
     numbers: dict[str, NDArray[np.float64]]
@@ -87,19 +89,32 @@ def hash_picture(grey: NDArray[np.uint8]) -> Hashes:
     return _pack(cv2.dct(small)[_ROWS, _COLUMNS] > 0)
 
 
-def describe_pictures(paths: Sequence[Path | None]) -> PictureFacts:
+def describe_pictures(
+    paths: Sequence[Path | None], known: PictureFacts | None = None, row_of: Mapping[str, int] | None = None
+) -> PictureFacts:
     """Read pictures and return their hashes and colours; memory does not grow with their size.
 
     Args:
         paths: N files; None where a row has none.
+        known: facts of pictures that need not be decoded again.
+        row_of: their row numbers, by the digests of their files.
     """
     hashes = np.zeros((len(paths), BITS // 64), np.uint64)
     readable, flat = np.zeros(len(paths), np.bool_), np.zeros(len(paths), np.bool_)
-    digests = [""] * len(paths)
+    contents, digests = [""] * len(paths), [""] * len(paths)
     numbers = np.full((len(NUMBERS), len(paths)), np.nan)
 
     def describe(row: int) -> None:
-        picture = read_picture(paths[row])
+        content = _read_file(paths[row])
+        if content is None:
+            return
+        contents[row] = hash_bytes(content)
+        if known is not None and row_of is not None and (old := row_of.get(contents[row])) is not None:
+            readable[row], flat[row], digests[row] = known.readable[old], known.flat[old], known.digests[old]
+            hashes[row] = known.hashes[old]
+            numbers[:, row] = [known.numbers[name][old] for name in NUMBERS]
+            return
+        picture = _decode(content)
         if picture is None:
             return
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -112,14 +127,41 @@ def describe_pictures(paths: Sequence[Path | None]) -> PictureFacts:
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(describe, range(len(paths)), chunksize=64):
             pass
-    return PictureFacts(readable, flat, tuple(digests), hashes, dict(zip(NUMBERS, numbers, strict=True)))
+    by_name = dict(zip(NUMBERS, numbers, strict=True))
+    return PictureFacts(readable, flat, tuple(contents), tuple(digests), hashes, by_name)
+
+
+def join_facts(parts: Sequence[PictureFacts]) -> PictureFacts:
+    """Return the facts of several lists of pictures as one."""
+    return PictureFacts(
+        np.concatenate([part.readable for part in parts]),
+        np.concatenate([part.flat for part in parts]),
+        tuple(content for part in parts for content in part.contents),
+        tuple(digest for part in parts for digest in part.digests),
+        np.concatenate([part.hashes for part in parts]),
+        {name: np.concatenate([part.numbers[name] for part in parts]) for name in NUMBERS},
+    )
 
 
 def read_picture(path: Path | None) -> NDArray[np.uint8] | None:
     """Return a picture as (height, width, 3) uint8 BGR; None if it is missing or damaged."""
-    if path is None or not path.is_file():
+    content = _read_file(path)
+    return None if content is None else _decode(content)
+
+
+def _read_file(path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path is not None and path.is_file() else None
+    except OSError:
         return None
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+
+
+def _decode(content: bytes) -> NDArray[np.uint8] | None:
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        # OpenCV refuses an empty file, and one that claims to be very large.
+        return None
     return None if picture is None else np.asarray(picture, np.uint8)
 
 

@@ -1,20 +1,17 @@
-"""Audit a split: search for everything that makes its test too easy, or its data wrong."""
+"""Audit rows: search for everything that makes the test of a split too easy, or its data wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fertools.core.arguments import argument
-from fertools.core.errors import InputError
 from fertools.core.notebook import html_table
-from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.splits.audit.all_findings import Pixels, find_all
+from fertools.splits.audit.all_findings import Evidence, Pixels, find_all
 from fertools.splits.audit.audit_finding import Finding
-from fertools.splits.audit.audit_table import AuditTable, count_parts, from_table, from_workspace
+from fertools.splits.audit.audit_table import AuditTable, count_parts
+from fertools.splits.audit.coded_column import Integers, combine
 from fertools.splits.audit.leakage import Leakage, measure_leakage
 from fertools.splits.audit.near_duplicates import find_copies
 from fertools.splits.audit.picture_hash import PictureFacts, describe_pictures
@@ -29,8 +26,9 @@ class AuditReport:
         rows: the audited rows.
         parts: number of rows of each part.
         findings: what was found, the worst first.
-        leakage: similarity across the parts; None without pixels, or with fewer than two parts.
+        leakage: similarity across the parts; None without pixels and embeddings, or with fewer than two parts.
         fix: the fewest moves between parts that end the leaks; None if it was not requested.
+        unchecked: what was not searched for, with what is missing for it.
     """
 
     rows: AuditTable
@@ -38,6 +36,7 @@ class AuditReport:
     findings: tuple[Finding, ...]
     leakage: Leakage | None
     fix: SplitFix | None = None
+    unchecked: tuple[str, ...] = ()
 
     @property
     def leaks(self) -> tuple[Finding, ...]:
@@ -49,64 +48,50 @@ class AuditReport:
         return html_table(f"{len(self.rows):,} rows audited", ("severity", "kind", "finding"), rows)
 
 
-def audit(
-    workspace: WorkspaceLike = ".",
+def audit_rows(
+    table: AuditTable,
+    evidence: Evidence | None = None,
     *,
-    table: Path | str | None = None,
-    split_column: str | None = None,
-    columns: Mapping[str, str] | None = None,
     pixels: bool = True,
+    facts: PictureFacts | None = None,
     fix: bool = False,
+    unchecked: tuple[str, ...] = (),
 ) -> AuditReport:
-    """Search a split for leaks, duplicates, label conflicts, short cuts and bad files. Nothing is changed.
+    """Audit rows that are in memory.
 
     Args:
-        workspace: the workspace whose kept faces are audited, unless `table` is given.
-        table: a CSV or Parquet table of another program to audit instead, with a row per picture.
-        split_column: column of `table` with the part of each row.
-        columns: columns of `table` by their meaning, such as `{"path": "file", "emotion": "label"}`.
-        pixels: also read every picture, for copies, short cuts and bad files.
+        table: the rows.
+        evidence: what else is known of them; its pixels are read here.
+        pixels: whether to compare the pictures of the rows.
+        facts: facts of their pictures, if they are known already.
         fix: also propose the fewest moves between parts that end the leaks.
-
-    Raises:
-        InputError: there is no manifest or table, or a column is missing.
+        unchecked: what the report names as not searched for.
     """
-    if table is None:
-        if split_column is not None or columns:
-            raise InputError(f"{argument('split_column')} and {argument('columns')} need {argument('table')}; give it")
-        rows = from_workspace(Workspace(workspace))
-    elif split_column is None:
-        raise InputError(f"{argument('split_column')} is missing; name the column with the part of each row")
-    else:
-        rows = from_table(Path(table), split_column, columns)
-    return audit_rows(rows, pixels=pixels, fix=fix)
-
-
-def audit_rows(table: AuditTable, *, pixels: bool = True, fix: bool = False) -> AuditReport:
-    """Audit rows that are in memory; see `audit`."""
-    evidence = None
-    if pixels and any(path is not None for path in table.paths):
-        facts = describe_pictures(table.paths)
-        evidence = Pixels(facts, find_copies(facts, table.paths, _groups(table)))
+    evidence = evidence or Evidence()
+    paths = table.paths() if pixels else []
+    if any(path is not None for path in paths):
+        facts = facts or describe_pictures(paths)
+        evidence = replace(evidence, pixels=Pixels(facts, find_copies(facts, paths, _groups(table))))
     return AuditReport(
         table,
         count_parts(table),
         find_all(table, evidence),
-        None if evidence is None else _leakage(table, evidence.facts),
+        _leakage(table, evidence),
         propose_fix(table, evidence) if fix else None,
+        unchecked,
     )
 
 
-def _leakage(table: AuditTable, facts: PictureFacts) -> Leakage | None:
-    known = [row for row, part in enumerate(table.parts) if part is not None and facts.usable[row]]
-    return measure_leakage(facts.hashes[known], [str(table.parts[row]) for row in known])
+def _leakage(table: AuditTable, evidence: Evidence) -> Leakage | None:
+    if evidence.embeddings is not None:
+        return measure_leakage(evidence.embeddings.vectors, table.parts.codes[evidence.embeddings.rows])
+    if evidence.pixels is None:
+        return None
+    usable = np.flatnonzero(evidence.pixels.facts.usable)
+    return measure_leakage(evidence.pixels.facts.hashes[usable], table.parts.codes[usable])
 
 
-def _groups(table: AuditTable) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _groups(table: AuditTable) -> Integers:
     """Return a number per source and part: copies within one are frames of a video that look alike."""
-    numbers: dict[Hashable, int] = {}
-    keys = (
-        ("row", row) if source is None else (source, table.parts[row])
-        for row, source in enumerate(table.column("source"))
-    )
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    known = combine(table.column("source"), table.parts.codes + 1).astype(np.int64)
+    return np.where(known >= 0, known, known.max(initial=-1) + 1 + np.arange(len(known)))

@@ -8,7 +8,7 @@ number of moves ends its leaks.
 from __future__ import annotations
 
 import csv
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +26,12 @@ from fertools.manifests import store
 from fertools.manifests.change import changing
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES
-from fertools.splits.audit.all_findings import Pixels, find_all
+from fertools.splits.audit.all_findings import Evidence, find_all
 from fertools.splits.audit.audit_finding import Finding
 from fertools.splits.audit.audit_table import AuditTable, count_parts
-from fertools.splits.audit.membership_findings import find_links
+from fertools.splits.audit.cases import Cases
+from fertools.splits.audit.coded_column import Coded, Codes
+from fertools.splits.audit.membership_findings import find_links, find_torn
 from fertools.splits.split import SECTION
 
 if TYPE_CHECKING:
@@ -66,39 +68,37 @@ class SplitFix:
     remaining: tuple[Finding, ...]
 
 
-def propose_fix(table: AuditTable, pixels: Pixels | None) -> SplitFix:
+def propose_fix(table: AuditTable, evidence: Evidence) -> SplitFix:
     """Return the fewest moves that end the leaks of a table. Nothing is changed.
 
     Args:
         table: the rows.
-        pixels: what their pixels show; without it, copies may stay in two parts.
+        evidence: what else is known of them; without pixels, copies may stay in two parts.
     """
-    moves = tuple(_moves(table, pixels))
-    parts = list(table.parts)
-    for move in moves:
-        parts[move.row] = move.after
-    fixed = replace(table, parts=parts)
-    leaks = tuple(finding for finding in find_all(fixed, pixels) if finding.severity == "leak")
+    after = _targets(table, evidence)
+    rows = np.flatnonzero(after != table.parts.codes)
+    names = [str(name) for name in table.parts.values.to_pylist()]
+    pairs = zip(rows.tolist(), table.parts.codes[rows].tolist(), after[rows].tolist(), strict=True)
+    moves = tuple(Move(row, names[before], names[target]) for row, before, target in pairs)
+    fixed = replace(table, parts=Coded(after, table.parts.values))
+    leaks = tuple(finding for finding in find_all(fixed, evidence) if finding.severity == "leak")
     return SplitFix(moves, count_parts(fixed), leaks)
 
 
-def _moves(table: AuditTable, pixels: Pixels | None) -> list[Move]:
-    links = np.array(list(find_links(table)), np.int64).reshape(-1, 2)
-    if pixels is not None:
-        links = np.concatenate([links, pixels.copies.pairs])
-    graph = coo_matrix((np.ones(len(links)), (links[:, 0], links[:, 1])), (len(table), len(table)))
-    members: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for row, (group, part) in enumerate(
-        zip(connected_components(graph, directed=False)[1].tolist(), table.parts, strict=True)
-    ):
-        if part is not None:
-            members[group].append((row, part))
-    moves = []
-    for group in members.values():
-        counts = Counter(part for _, part in group)
-        target = min(counts, key=lambda part: (-counts[part], part))
-        moves += [Move(row, part, target) for row, part in group if part != target]
-    return sorted(moves, key=lambda move: move.row)
+def _targets(table: AuditTable, evidence: Evidence) -> Codes:
+    """Return the part of each row after the moves: that of most rows of its group."""
+    links = find_links(table)
+    if evidence.pixels is not None:
+        links = np.concatenate([links, evidence.pixels.copies.pairs])
+    graph = coo_matrix((np.ones(len(links), np.int8), (links[:, 0], links[:, 1])), (len(table), len(table)))
+    groups = connected_components(graph, directed=False)[1].astype(np.int32)
+    after = table.parts.codes.copy()
+    order = {code: place for place, code in enumerate(np.argsort(table.parts.values.to_pylist()).tolist())}
+    torn = find_torn(groups, table.parts.codes)
+    for rows in Cases.by(groups[torn], torn):
+        counts = Counter(table.parts.codes[list(rows)].tolist())
+        after[list(rows)] = min(counts, key=lambda part: (-counts[part], order[part]))
+    return after
 
 
 def apply_fix(report: AuditReport, output: Path | str | None = None) -> int:
@@ -131,7 +131,7 @@ def apply_fix(report: AuditReport, output: Path | str | None = None) -> int:
 
 
 def _move_faces(workspace: Workspace, rows: AuditTable, fix: SplitFix) -> None:
-    after = {rows.names[move.row]: (move.before, move.after) for move in fix.moves}
+    after = {rows.name(move.row): (move.before, move.after) for move in fix.moves}
     with changing(workspace, "the moves of an audit") as faces:
         folds, splits, kept = faces["fold"].to_pylist(), faces["split"].to_pylist(), faces["status"].to_pylist()
         for row, name in enumerate(faces["face_id"].to_pylist()):
@@ -162,7 +162,7 @@ def _write_moved(path: Path, rows: AuditTable, fix: SplitFix, output: Path) -> N
         raise InputError(f"{argument('output')} is the table itself; name another file")
     table = read_table(path)
     parts = table.columns[rows.split_column]
-    if [part or None for part in parts] != list(rows.parts):
+    if len(parts) != len(rows) or [part or None for part in parts] != [rows.parts[row] for row in range(len(rows))]:
         raise ResumeRefused(f"{path.name} has changed since the audit; audit again")
     for move in fix.moves:
         parts[move.row] = move.after

@@ -11,9 +11,9 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.leaks import find_leaks
 from fertools.manifests.schema import FACES
-from fertools.splits.audit.run_audit import audit
 from fertools.splits.audit.split_fix import apply_fix
 from fertools.splits.split import split
+from fertools.training.jobs.audit_split import audit
 from tests.training.blobs import write_blobs
 
 

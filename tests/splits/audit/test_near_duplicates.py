@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fertools.faces.detection.mtcnn.native.library import library
 from fertools.splits.audit import near_duplicates
 from fertools.splits.audit.near_duplicates import LIMIT, count_bits, find_copies, find_near
 from fertools.splits.audit.picture_hash import MIRROR, Hashes, describe_pictures, hash_picture
@@ -29,6 +30,16 @@ def test_mirroring_a_picture_inverts_the_mirror_bits() -> None:
     assert _distance(hash_picture(grey[:, ::-1].copy()), hash_picture(grey)) > LIMIT
 
 
+@pytest.fixture(params=["compiled", "product"])
+def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare hashes by compiled code, and without it."""
+    if request.param == "product":
+        monkeypatch.setattr(near_duplicates, "library", lambda: None)
+    elif library() is None:
+        pytest.skip("there is no compiled code for this processor")
+
+
+@pytest.mark.usefixtures("_ways")
 def test_all_near_pairs_are_found_as_by_comparing_every_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     bits = random.integers(0, 2, (160, 256), dtype=np.uint8)
@@ -52,6 +63,26 @@ def test_all_near_pairs_are_found_as_by_comparing_every_pair(monkeypatch: pytest
     assert not len(find_near(hashes, np.zeros(160, np.int64)).pairs)
 
 
+def test_compiled_code_finds_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    assert library() is not None
+    for count, families in ((1, 1), (5, 2), (1300, 40), (2100, 2100)):
+        # Members of a family differ in few bits, so that there are more near pairs than are kept.
+        bits = random.integers(0, 2, (families, 256), dtype=np.uint8)[random.integers(families, size=count)]
+        bits ^= random.random((count, 256)) < 0.1
+        hashes = np.packbits(bits, axis=1).view(np.uint64)
+        hashes[random.random(count) < 0.5] ^= MIRROR
+        groups = random.integers(0, max(2, count // 3), count)
+        found = find_near(hashes, groups)
+        with monkeypatch.context() as patch:
+            patch.setattr(near_duplicates, "library", lambda: None)
+            expected = find_near(hashes, groups)
+        for name in ("pairs", "distances", "mirrored"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+        assert len(found.pairs) > (count if families == 40 else -1)
+
+
+@pytest.mark.usefixtures("_ways")
 def test_of_very_many_near_pairs_the_nearest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     bits = np.zeros((60, 256), np.uint8)
     for row in range(60):

@@ -7,7 +7,8 @@ import cv2
 import pytest
 
 from fertools.core.errors import InputError
-from fertools.splits.audit.run_audit import AuditReport, audit
+from fertools.splits.audit.run_audit import AuditReport
+from fertools.training.jobs.audit_split import audit
 from tests.splits.audit.test_near_duplicates import picture
 
 ROWS = [
@@ -50,7 +51,7 @@ def test_a_planted_problem_of_the_columns_is_found(tmp_path: Path, column: str, 
 
 def test_copies_are_found_with_their_labels_and_subjects(tmp_path: Path) -> None:
     report = _audit(tmp_path, ROWS, {3: 0})
-    found = {finding.kind: finding.groups for finding in report.findings}
+    found = {finding.kind: tuple(finding.groups) for finding in report.findings}
     assert found == dict.fromkeys(("duplicate-across", "label-conflict", "one-face-two-subjects"), ((0, 3),))
     assert [finding.kind for finding in report.leaks] == ["duplicate-across"]
 

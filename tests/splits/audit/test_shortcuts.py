@@ -6,24 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fertools.splits.audit.audit_finding import Finding
-from fertools.splits.audit.audit_table import AuditTable
+from fertools.splits.audit.audit_table import make_table
 from fertools.splits.audit.picture_hash import PictureFacts
 from fertools.splits.audit.shortcut_findings import find_shortcuts
 
 
 def _find(colour: NDArray[np.float64], subjects: list[str], emotions: list[str]) -> list[Finding]:
     count = len(colour)
-    table = AuditTable(
-        names=[str(row) for row in range(count)],
-        parts=["train"] * count,
-        paths=[None] * count,
-        columns={"subject": subjects, "emotion": emotions},
-        generator_folds=[None] * count,
-        by_source=False,
-        origin=Path("table.csv"),
-    )
+    columns = {"subject": subjects, "emotion": emotions}
+    table = make_table([str(row) for row in range(count)], ["train"] * count, columns, origin=Path("table.csv"))
     known = np.ones(count, np.bool_)
-    facts = PictureFacts(known, ~known, ("",) * count, np.zeros((count, 4), np.uint64), {"colour": colour})
+    facts = PictureFacts(
+        known, ~known, ("",) * count, ("",) * count, np.zeros((count, 4), np.uint64), {"colour": colour}
+    )
     return list(find_shortcuts(table, facts))
 
 

@@ -175,6 +175,43 @@ class Library:
         )
         return crop
 
+    def near(
+        self,
+        hashes: NDArray[np.uint64],
+        groups: NDArray[np.int64],
+        mirror: NDArray[np.uint64],
+        rows: range,
+        limit: int,
+        most: int,
+    ) -> NDArray[np.int64]:
+        """Return the later hashes that differ from some rows in few bits; see `fertools.splits.audit.near_duplicates`.
+
+        Args:
+            hashes: (N, 4) hashes. The bits that `mirror` has are the last ones.
+            groups: (N,) groups; hashes of one group are not compared.
+            mirror: (4,) bits that mirroring inverts.
+            rows: consecutive row numbers.
+            limit: largest number of different bits.
+            most: largest number of hashes for each row; the nearest are returned, of equally near ones the first.
+
+        Returns:
+            (P, 4): row, later row, number of different bits, and whether the mirrored hash is nearer. The nearest of a
+            row are first.
+        """
+        if not (0 <= rows.start <= rows.stop <= len(hashes) < 2**31 and rows.step == 1 and most > 0):
+            raise ValueError(f"there are {len(hashes)} hashes, but rows {rows} and at most {most} each are wanted")
+        found = np.empty((len(rows), most, 3), np.int32)
+        counts = np.empty(len(rows), np.int64)
+        self._loaded.fertools_near(
+            *(_address(hashes, np.uint64, len(hashes), 4), _address(groups, np.int64, len(hashes))),
+            *(ctypes.c_int64(len(hashes)), _address(mirror, np.uint64, 4)),
+            *(ctypes.c_int64(rows.start), ctypes.c_int64(rows.stop), ctypes.c_int32(limit), ctypes.c_int64(most)),
+            *(_address(found, np.int32), _address(counts, np.int64)),
+        )
+        first = np.repeat(np.arange(rows.start, rows.stop), counts)
+        distance, second, mirrored = found[np.arange(most) < counts[:, np.newaxis]].T
+        return np.column_stack([first, second, distance, mirrored]).astype(np.int64)
+
     def _run_network(
         self, name: str, output_count: int, pictures: Pictures, windows: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
