@@ -1,6 +1,6 @@
 """Group faces that may belong to one person, so that a split never separates them.
 
-A split that separates the faces of one person measures memory, not recognition. Six rules link two faces:
+A split that separates the faces of one person measures memory, not recognition. Seven rules link two faces:
 
 - They have the same `subject_id`.
 - Their subjects are tracks of one video (`subject_origin = video`) that never occur in the same frame. A tracker that
@@ -12,39 +12,44 @@ A split that separates the faces of one person measures memory, not recognition.
 - One was generated from the other.
 - They show the same moment (`pair_id`), and neither is a drawn character. Each camera names its files by itself, so one
   person can have several subjects.
+- They are copies of one picture, if the caller has searched for them.
 
 Groups are the connected components of these links.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
+from fertools.manifests.codes import Integers, combine, encode, is_equal
 from fertools.manifests.leaks import MEMBERSHIP
 from fertools.manifests.schema import ANIMATED
 from fertools.splits.protocol import GroupBy
+from fertools.splits.tracks import possibly_same
 
 COLUMNS = MEMBERSHIP
 """Columns of the manifest that `group_faces` needs."""
-_Sequence: TypeAlias = tuple[str | None, str, str]
-"""Dataset, modality and `sequence_id`, which together name a sequence."""
+NO_LINKS = np.empty((0, 2), np.int64)
+"""No further links of faces."""
 
 
-def group_faces(faces: pa.Table, group_by: GroupBy = "subject") -> tuple[npt.NDArray[np.int64], list[str]]:
+def group_faces(
+    faces: pa.Table, group_by: GroupBy = "subject", links: Integers = NO_LINKS
+) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Return the group of every face and the name of every group.
 
     Args:
         faces: rows of a manifest with COLUMNS, in any order. A generated face without a subject has its parent's, and a
             picture without one has that of its sequence.
         group_by: `source` also keeps all faces of a source together.
+        links: L x 2 row numbers of further faces that stay together, such as copies of one picture.
 
     Returns:
         The group number of each row, and the name of each group: its alphabetically first subject. Groups are numbered
@@ -53,109 +58,97 @@ def group_faces(faces: pa.Table, group_by: GroupBy = "subject") -> tuple[npt.NDA
     Raises:
         InputError: a face has no subject, and neither its parent nor its sequence has one.
     """
-    columns = {name: faces[name].to_pylist() for name in COLUMNS}
-    subjects = _effective_subjects(columns)
-    sets = _DisjointSets(subjects)
-    for first, second in _links(columns, subjects, group_by):
-        sets.join(first, second)
-    members = defaultdict(list)
-    for subject in sets.members():
-        members[sets.find(subject)].append(subject)
-    name_of = {subject: min(group) for group in members.values() for subject in group}
-    names = sorted(set(name_of.values()))
-    number = {name: index for index, name in enumerate(names)}
-    return np.array([number[name_of[subject]] for subject in subjects], np.int64), names
-
-
-def _effective_subjects(columns: dict[str, list[Any]]) -> list[str]:
-    """Return the subject of each face: its own, else its parent's, else the first one of its sequence."""
-    faces, sequences = columns["face_id"], _sequences(columns)
-    known = dict(zip(faces, columns["subject_id"], strict=True))
-    of_sequence: dict[_Sequence, str] = {}
-    for sequence, subject in zip(sequences, columns["subject_id"], strict=True):
-        if sequence is not None and subject is not None:
-            of_sequence[sequence] = min(subject, of_sequence.get(sequence, subject))
-    subjects = []
-    for own, parent, sequence in zip(columns["subject_id"], columns["parent_id"], sequences, strict=True):
-        inherited = own if own is not None else known.get(parent)
-        subjects.append(inherited if inherited is not None or sequence is None else of_sequence.get(sequence))
-    if missing := subjects.count(None):
-        raise InputError(
-            f"{missing} of {len(subjects)} kept faces have no subject (the first is {faces[subjects.index(None)]}), "
-            f"so a split could separate the faces of one person; give subjects with {argument('subject_from')} at "
-            "ingest, or import a table with a subject_id column"
-        )
-    return [subject for subject in subjects if subject is not None]
-
-
-def _sequences(columns: dict[str, list[Any]]) -> list[_Sequence | None]:
-    rows = zip(columns["dataset"], columns["modality"], columns["sequence_id"], strict=True)
-    return [None if sequence is None else (dataset, modality, sequence) for dataset, modality, sequence in rows]
-
-
-def _links(columns: dict[str, list[Any]], subjects: list[str], group_by: GroupBy) -> Iterator[tuple[str, str]]:
-    subject_of = dict(zip(columns["face_id"], subjects, strict=True))
-    for parent, subject in zip(columns["parent_id"], subjects, strict=True):
-        if parent in subject_of:
-            yield subject, subject_of[parent]
-    first_of_sequence: dict[_Sequence, str] = {}
-    for sequence, subject in zip(_sequences(columns), subjects, strict=True):
-        if sequence is not None:
-            yield subject, first_of_sequence.setdefault(sequence, subject)
-    frames: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-    first_of_source: dict[str, str] = {}
-    first_of_pair: dict[str, str] = {}
-    for pair, modality, subject in zip(columns["pair_id"], columns["modality"], subjects, strict=True):
-        if pair is not None and modality != ANIMATED:
-            yield subject, first_of_pair.setdefault(pair, subject)
-    rows = zip(columns["source_id"], columns["frame_index"], columns["subject_origin"], subjects, strict=True)
-    for source, frame, origin, subject in rows:
-        if origin == "video":
-            frames[source][frame].add(subject)
+    own, names = encode(faces["subject_id"])
+    parents = _parent_rows(faces)
+    sequences = combine(*(encode(faces[name])[0] for name in ("dataset", "modality", "sequence_id")))
+    subjects = _effective_subjects(faces, own, parents, sequences, len(names))
+    edges = _Edges(len(names))
+    edges.link(subjects[parents >= 0], subjects[parents[parents >= 0]])
+    edges.link(subjects[links[:, 0]], subjects[links[:, 1]])
+    edges.share(subjects, sequences)
+    moments, _ = encode(faces["pair_id"])
+    moments[is_equal(faces["modality"], ANIMATED)] = -1
+    edges.share(subjects, moments)
+    video = is_equal(faces["subject_origin"], "video")
+    if group_by == "source" or video.any():
+        sources, _ = encode(faces["source_id"])
         if group_by == "source":
-            yield subject, first_of_source.setdefault(source, subject)
-    for rosters in frames.values():
-        yield from _possibly_same(rosters.values())
+            edges.share(subjects, sources)
+        else:
+            frames = pc.fill_null(faces["frame_index"], -1).to_numpy()[video]
+            edges.link(*possibly_same(sources[video], frames.astype(np.int64), subjects[video]))
+    group_of, firsts = edges.components()
+    return group_of[subjects], names.take(pa.array(firsts)).to_pylist()
 
 
-def _possibly_same(rosters: Iterable[set[str]]) -> Iterator[tuple[str, str]]:
-    """Yield pairs that connect all subjects of one video which may be one person.
+def _parent_rows(faces: pa.Table) -> Integers:
+    """Return the row of each face's parent; -1 for none, or one that is not in the table."""
+    rows = np.full(len(faces), -1, np.int64)
+    children = np.flatnonzero(pc.is_valid(faces["parent_id"]).to_numpy())
+    if len(children):
+        # Only parents are looked up, because a table of all identifiers would need much memory.
+        wanted = pc.unique(faces["parent_id"].drop_null())
+        place = pc.fill_null(pc.index_in(faces["face_id"], value_set=wanted), -1).to_numpy()
+        row_of = np.full(len(wanted) + 1, -1, np.int64)
+        row_of[place] = np.arange(len(faces))
+        row_of[-1] = -1
+        rows[children] = row_of[pc.index_in(faces["parent_id"].drop_null(), value_set=wanted).to_numpy()]
+    return rows
 
-    The search walks the complement of the graph "seen in one frame" without building it. Each step visits the subjects
-    that are not reached yet, except those seen together with the current subject.
+
+def _effective_subjects(
+    faces: pa.Table, own: Integers, parents: Integers, sequences: Integers, subject_count: int
+) -> Integers:
+    """Return the subject of each face: its own, else its parent's, else the first one of its sequence."""
+    subjects = np.where((own < 0) & (parents >= 0), own[parents], own)
+    of_sequence = np.full(sequences.max(initial=-1) + 2, subject_count, np.int64)
+    known = (own >= 0) & (sequences >= 0)
+    np.minimum.at(of_sequence, sequences[known], own[known])
+    # A picture outside of sequences has the number -1: the last place, which is empty.
+    subjects = np.where(subjects < 0, of_sequence[sequences], subjects)
+    unknown = subjects == subject_count
+    if unknown.any():
+        raise InputError(
+            f"{unknown.sum()} of {len(subjects)} kept faces have no subject (the first is "
+            f"{faces['face_id'][int(unknown.argmax())].as_py()}), so a split could separate the faces of one person; "
+            f"give subjects with {argument('subject_from')} at ingest, or import a table with a subject_id column"
+        )
+    return subjects
+
+
+class _Edges:
+    """Links of subjects. Whatever many faces share, such as a sequence, is a node beside the subjects.
+
+    Args:
+        subject_count: S, the number of subjects.
     """
-    seen_with: dict[str, set[str]] = defaultdict(set)
-    for roster in {frozenset(roster) for roster in rosters}:
-        for subject in roster:
-            seen_with[subject] |= roster
-    unreached = set(seen_with)
-    waiting: list[str] = []
-    while unreached:
-        subject = waiting.pop() if waiting else unreached.pop()
-        unreached.discard(subject)
-        reached = unreached - seen_with[subject]
-        unreached -= reached
-        waiting.extend(reached)
-        for other in reached:
-            yield subject, other
 
+    def __init__(self, subject_count: int) -> None:
+        self._subjects = self._nodes = subject_count
+        self._pairs: list[Integers] = []
 
-class _DisjointSets:
-    """Disjoint sets of strings (union-find)."""
+    def link(self, first: Integers, second: Integers) -> None:
+        """Link subjects by number."""
+        differ = first != second
+        # Most faces repeat a link. A pair of numbers as one number finds these quickly.
+        pairs = np.unique(first[differ] * self._subjects + second[differ])
+        self._pairs.append(np.stack([pairs // self._subjects, pairs % self._subjects]))
 
-    def __init__(self, members: Iterable[str]) -> None:
-        self._parent = {member: member for member in members}
+    def share(self, subjects: Integers, things: Integers) -> None:
+        """Link the subjects of N faces that have the same number in `things`; -1 is none."""
+        shared = things >= 0
+        pairs = np.unique(subjects[shared] + self._subjects * things[shared])
+        self._pairs.append(np.stack([pairs % self._subjects, self._nodes + pairs // self._subjects]))
+        self._nodes += int(things.max(initial=-1)) + 1
 
-    def members(self) -> Iterable[str]:
-        return self._parent.keys()
-
-    def find(self, member: str) -> str:
-        root = member
-        while self._parent[root] != root:
-            root = self._parent[root]
-        while self._parent[member] != root:
-            self._parent[member], member = root, self._parent[member]
-        return root
-
-    def join(self, first: str, second: str) -> None:
-        self._parent[self.find(first)] = self.find(second)
+    def components(self) -> tuple[Integers, Integers]:
+        """Return the group of each subject, and the first subject of each group, which is in ascending order."""
+        first, second = np.concatenate(self._pairs, axis=1)
+        graph = coo_array((np.ones(len(first)), (first, second)), (self._nodes, self._nodes))
+        component = connected_components(graph, directed=False)[1][: self._subjects]
+        # Subjects are numbered in the order of their names, so a component appears first at the first of its names.
+        _, firsts, inverse = np.unique(component, return_index=True, return_inverse=True)
+        order = np.argsort(firsts)
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        return rank[inverse], firsts[order]
