@@ -102,8 +102,8 @@ if TYPE_CHECKING:
     from fertools.splits.audit.run_audit import audit as audit
     from fertools.splits.audit.split_fix import SplitFix as SplitFix
     from fertools.splits.audit.split_fix import apply_fix as apply_fix
-    from fertools.splits.split import SplitSummary as SplitSummary
     from fertools.splits.split import split as split
+    from fertools.splits.split_summary import SplitSummary as SplitSummary
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
     from fertools.statistics.intervals import FoldMean as FoldMean
     from fertools.training.data.face_dataset import FaceDataset as FaceDataset
@@ -214,7 +214,8 @@ _NAMES = {
     "fertools.splits.audit.leakage": ("Leakage",),
     "fertools.splits.audit.run_audit": ("AuditReport", "audit"),
     "fertools.splits.audit.split_fix": ("SplitFix", "apply_fix"),
-    "fertools.splits.split": ("SplitSummary", "split"),
+    "fertools.splits.split": ("split",),
+    "fertools.splits.split_summary": ("SplitSummary",),
     "fertools.statistics.intervals": ("ConfidenceInterval", "FoldMean"),
     "fertools.training.data.face_dataset": ("FaceDataset", "FaceLabels"),
     "fertools.training.data.readiness": ("DataState", "DomainData", "Gap"),

@@ -13,7 +13,7 @@ from fertools.cli.options import json_option, open_workspace, wait_option, works
 from fertools.splits.protocol import GroupBy, SplitOptions
 
 if TYPE_CHECKING:
-    from fertools.splits.split import SplitSummary
+    from fertools.splits.split_summary import SplitSummary
 
 
 @click.command("split")

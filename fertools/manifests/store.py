@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from fertools.core import calls, files
 from fertools.core.errors import InputError, SchemaError
-from fertools.core.hashing import hash_bytes
+from fertools.core.hashing import hash_parts
 from fertools.core.parquet import Filters, checked, read_parquet, reading_parquet
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
@@ -124,6 +125,13 @@ def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
     Raises:
         SchemaError: see `read_table`.
     """
+    for group in _read_groups(path, schema):
+        check_names(path, schema, group)
+        yield group
+
+
+def _read_groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
+    """Yield the row groups of a table without a check of its identifiers and paths."""
     with reading_parquet(path, _REMEDY):
         file = pq.ParquetFile(path, page_checksum_verification=True)
     with closing(file):
@@ -131,9 +139,7 @@ def _groups(path: Path, schema: TableSchema) -> Iterator[pa.Table]:
             check_schema(path, schema, file.schema_arrow)
         for number in range(file.num_row_groups):
             with reading_parquet(path, _REMEDY):
-                group = nested.unsliced(schema.completed(checked(file.read_row_group(number))).select(schema.names))
-            check_names(path, schema, group)
-            yield group
+                yield nested.unsliced(schema.completed(checked(file.read_row_group(number))).select(schema.names))
 
 
 def check_schema(path: Path, schema: TableSchema, found: pa.Schema) -> None:
@@ -183,10 +189,54 @@ def write_table(path: Path, schema: TableSchema, table: pa.Table) -> None:
     ends = np.cumsum([len(batch) for batch in batches])
     with (
         files.replacing(path) as temporary,
-        pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True) as writer,
+        _open_writer(temporary, schema) as writer,
     ):
         for first in range(0, len(order), _GROUP_ROWS):
             writer.write_table(_take(batches, ends, order[first : first + _GROUP_ROWS]))
+
+
+def write_columns(path: Path, schema: TableSchema, columns: Mapping[str, pa.Array]) -> None:
+    """Replace whole columns of a table on the disk, atomically.
+
+    The other columns pass through one row group at a time, so the table is never in memory as a whole.
+
+    Args:
+        path: path of the table.
+        schema: schema of the table.
+        columns: values by the name of their column, in the order of the table's rows. The key cannot be replaced.
+
+    Raises:
+        SchemaError: the file is damaged, or has another schema version.
+        StorageError: the disk is full or cannot be written.
+    """
+    columns = {name: values.cast(schema.arrow.field(name).type) for name, values in columns.items()}
+    first = 0
+    with (
+        files.replacing(path) as temporary,
+        _open_writer(temporary, schema) as writer,
+        ThreadPoolExecutor(1) as reader,
+    ):
+        groups = _read_groups(path, schema)
+        waiting = reader.submit(next, groups, None)
+        # One row group is read while the one before it is written.
+        while (group := waiting.result()) is not None:
+            waiting = reader.submit(next, groups, None)
+            for name, values in columns.items():
+                place = group.schema.get_field_index(name)
+                group = group.set_column(place, schema.arrow.field(name), values.slice(first, len(group)))
+            writer.write_table(group)
+            first += len(group)
+
+
+def _open_writer(path: Path, schema: TableSchema) -> pq.ParquetWriter:
+    """Return a writer of a table's file; the same rows give the same bytes."""
+    # A dictionary is wasted work for numbers that differ from row to row, and for identifiers.
+    repeated = [
+        field.name
+        for field in schema.arrow
+        if pa.types.is_string(field.type) and field.name not in (schema.key, "path")
+    ]
+    return pq.ParquetWriter(path, schema.arrow, compression="zstd", use_dictionary=repeated, write_page_checksum=True)
 
 
 def _take(batches: list[pa.RecordBatch], ends: NDArray[np.int64], places: NDArray[np.uint64]) -> pa.Table:
@@ -276,14 +326,16 @@ def replace_columns(table: pa.Table, columns: Mapping[str, Iterable[Any]]) -> pa
 
 def fingerprint(table: pa.Table, columns: Sequence[str]) -> str:
     """Return a digest of some columns that depends only on their values and row order."""
-    parts = []
-    for name in columns:
-        sink = pa.BufferOutputStream()
-        single = table.select([name]).combine_chunks().replace_schema_metadata(None)
-        with pa.ipc.new_stream(sink, single.schema) as writer:
-            writer.write_table(single)
-        parts += [name.encode(), sink.getvalue().to_pybytes()]
-    return hash_bytes(*parts)
+    return hash_parts(part for name in columns for part in (name.encode(), _ipc(table.select([name]))))
+
+
+def _ipc(table: pa.Table) -> memoryview:
+    """Return a table in Arrow's stream format, whatever its chunks are."""
+    sink = pa.BufferOutputStream()
+    whole = table.combine_chunks().replace_schema_metadata(None)
+    with pa.ipc.new_stream(sink, whole.schema) as writer:
+        writer.write_table(whole)
+    return memoryview(sink.getvalue())
 
 
 def _union(schema: TableSchema, paths: list[Path]) -> pa.Table:
