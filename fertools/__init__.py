@@ -102,6 +102,10 @@ if TYPE_CHECKING:
     from fertools.splits.audit.run_audit import audit as audit
     from fertools.splits.audit.split_fix import SplitFix as SplitFix
     from fertools.splits.audit.split_fix import apply_fix as apply_fix
+    from fertools.splits.published import SplitCheck as SplitCheck
+    from fertools.splits.published import publish_split as publish_split
+    from fertools.splits.published import verify_split as verify_split
+    from fertools.splits.split import apply_split as apply_split
     from fertools.splits.split import split as split
     from fertools.splits.split_summary import SplitSummary as SplitSummary
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
@@ -214,7 +218,8 @@ _NAMES = {
     "fertools.splits.audit.leakage": ("Leakage",),
     "fertools.splits.audit.run_audit": ("AuditReport", "audit"),
     "fertools.splits.audit.split_fix": ("SplitFix", "apply_fix"),
-    "fertools.splits.split": ("split",),
+    "fertools.splits.published": ("SplitCheck", "publish_split", "verify_split"),
+    "fertools.splits.split": ("apply_split", "split"),
     "fertools.splits.split_summary": ("SplitSummary",),
     "fertools.statistics.intervals": ("ConfidenceInterval", "FoldMean"),
     "fertools.training.data.face_dataset": ("FaceDataset", "FaceLabels"),

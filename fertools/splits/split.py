@@ -8,6 +8,7 @@ written.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,20 +17,19 @@ import pyarrow.compute as pc
 
 from fertools.core import calls
 from fertools.core.arguments import argument, given
-from fertools.core.errors import CheckFailed, InputError, ResumeRefused
+from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.manifests import store
 from fertools.manifests.change import changing
-from fertools.manifests.leaks import find_leaks
-from fertools.manifests.schema import FACES
 from fertools.splits.assignment import assign, wanted_shares
 from fertools.splits.copies import find_links
-from fertools.splits.folds import Integers, imbalance
+from fertools.splits.folds import Floats, Integers, imbalance
 from fertools.splits.grouping import SPLIT_COLUMNS, VA_COLUMNS, Grouping, group
 from fertools.splits.groups import NO_LINKS
 from fertools.splits.lost_classes import refuse_lost_classes
 from fertools.splits.named_protocol import find_protocol
+from fertools.splits.parts import parts_of, refuse_leaks, with_parts, write_parts
 from fertools.splits.protocol import Balance, GroupBy, SplitOptions, describe_difference
+from fertools.splits.published import read_published
 from fertools.splits.record import (
     digest_assignment,
     digest_membership,
@@ -142,21 +142,82 @@ def _make(
     )
     finished = with_parts(kept, parts, options)
     refuse_leaks(finished, options)
+    summary = _summarise(kept, grouping, parts, shares, options)
+    summary = replace(
+        summary,
+        warnings=tuple(warnings),
+        changed=bool((old != parts).any()),
+        joined=int((old < 0).sum()) if earlier == "grown" and not anew else 0,
+        repeats=(summary.imbalance, *_repeat(kept, links, options)) if options.repeats > 1 else (),
+    )
+    return summary, finished, links
+
+
+def _summarise(
+    kept: pa.Table, grouping: Grouping, parts: Integers, shares: Floats, options: SplitOptions
+) -> SplitSummary:
+    people = grouping.people
+    parts_of_groups = np.zeros(len(grouping.names), np.int64)
+    parts_of_groups[grouping.groups] = parts
     names = list(options.held_out_parts) or [str(fold) for fold in range(len(shares))]
-    reached = imbalance(grouping.balanced[people], shares, parts_of_groups[people])
-    summary = SplitSummary(
+    return SplitSummary(
         protocol=options.protocol,
         parts=summarise_parts(kept, parts, names, va=options.balance == "va"),
         faces=len(kept),
         subjects=pc.count_distinct(kept["subject_id"]).as_py(),
         groups=len(grouping.names),
-        imbalance=reached,
-        warnings=tuple(warnings),
-        changed=bool((old != parts).any()),
-        joined=int((old < 0).sum()) if earlier == "grown" and not anew else 0,
-        repeats=(reached, *_repeat(kept, grouping, options)) if options.repeats > 1 else (),
+        imbalance=imbalance(grouping.balanced[people], shares, parts_of_groups[people]),
+        warnings=(),
+        changed=True,
     )
-    return summary, finished, links
+
+
+def apply_split(workspace: WorkspaceLike, file: Path | str, *, overwrite: bool = False) -> SplitSummary:
+    """Give the faces of a dataset the parts of a published split.
+
+    A kept face that the file does not list gets no part, so no run uses it. A generated face follows its parent.
+
+    Args:
+        workspace: the workspace of the manifest.
+        file: path of a file that `fertools.publish_split` wrote.
+        overwrite: replace another split.
+
+    Raises:
+        InputError: the file is no published split, or lists faces that the manifest lacks.
+        ResumeRefused: the manifest has another split.
+        CheckFailed: the split leaks, because this manifest knows more about who is one person.
+    """
+    workspace, published = Workspace(workspace), read_published(Path(file))
+    options = published.options
+    columns = SPLIT_COLUMNS + (VA_COLUMNS if options.balance == "va" else ())
+    with changing(workspace, "a split", columns, _KEPT) as kept:
+        lacking = pc.invert(pc.is_in(published.faces, value_set=kept["face_id"].combine_chunks()))
+        if pc.any(lacking).as_py():
+            first = published.faces.filter(lacking)[0].as_py()
+            raise InputError(
+                f"{file} lists {pc.sum(lacking).as_py()} faces that are not among the kept faces, such as {first}; "
+                "ingest the same files with the same options"
+            )
+        names = pc.if_else(pc.is_valid(kept["parent_id"]), kept["parent_id"], kept["face_id"])
+        place = pc.fill_null(pc.index_in(names, value_set=published.faces), len(published.faces)).to_numpy()
+        parts = np.append(published.parts[0], -1)[place]
+        finished = with_parts(kept, parts, options)
+        same = digest_assignment(kept) == digest_assignment(finished)
+        assigned = pc.any(pc.or_(pc.is_valid(kept["fold"]), pc.is_valid(kept["split"]))).as_py()
+        if assigned and not same and not overwrite:
+            raise ResumeRefused(f"the manifest has another split; replace it with {given('overwrite', True)}")
+        refuse_leaks(finished, options)
+        listed, known = finished.filter(pa.array(parts >= 0)), parts[parts >= 0]
+        grouping = group(listed, options, recorded_links({"links": published.links}, listed))
+        if not same or read_record(workspace) is None:
+            write_record(workspace, options, listed, list(published.links))
+            write_parts(workspace, finished)
+        shares = np.full(len(published.names), 1 / len(published.names))
+        if options.holdout is not None:
+            shares = wanted_shares(options, grouping, len(grouping.names))
+        unlisted = len(kept) - len(listed)
+        notes = (f"{unlisted} kept faces are not in the published split and have no part",) if unlisted else ()
+        return replace(_summarise(listed, grouping, known, shares, options), warnings=notes, changed=not same)
 
 
 def _links(workspace: Workspace, kept: pa.Table, options: SplitOptions, *, search: bool) -> tuple[list[str], Integers]:
@@ -169,8 +230,10 @@ def _links(workspace: Workspace, kept: pa.Table, options: SplitOptions, *, searc
     return record.get("links", []), recorded_links(record, kept)
 
 
-def _repeat(kept: pa.Table, grouping: Grouping, options: SplitOptions) -> list[float]:
+def _repeat(kept: pa.Table, links: list[str], options: SplitOptions) -> list[float]:
     """Return the imbalance of the further repeats, after checking each like the first one."""
+    kept = kept.filter(pc.is_null(kept["parent_id"]))
+    grouping = group(kept, options, recorded_links({"links": links}, kept))
     found = []
     for seed in range(1, options.repeats):
         parts, deviation = other_parts(grouping, options, seed)
@@ -252,42 +315,3 @@ def _refuse_too_little(workspace: Workspace, kept: pa.Table) -> None:
             f"every labelled face is {labels[0]}, so there is nothing to classify; add faces of another emotion, or "
             "correct the labels"
         )
-
-
-def refuse_leaks(finished: pa.Table, options: SplitOptions) -> None:
-    """Raise CheckFailed if a person is in two parts."""
-    if leaks := find_leaks(finished, by_source=options.group_by == "source"):
-        raise CheckFailed(
-            f"the split has {len(leaks)} leaks, the first: {leaks[0]}; split again with {given('overwrite', True)}"
-        )
-
-
-def with_parts(kept: pa.Table, parts: Integers, options: SplitOptions) -> pa.Table:
-    """Return faces with their part numbers in the columns `fold` or `split`; -1 is no part."""
-    none = parts < 0
-    columns = {"fold": pa.nulls(len(kept), pa.int32()), "split": pa.nulls(len(kept), pa.string())}
-    if options.holdout is None:
-        columns["fold"] = pa.array(parts.astype(np.int32), mask=none)
-    else:
-        names = pa.array(options.held_out_parts, pa.string())
-        columns["split"] = names.take(pa.array(parts, mask=none))
-    for name, values in columns.items():
-        kept = kept.set_column(kept.schema.get_field_index(name), FACES.arrow.field(name), values)
-    return kept
-
-
-def parts_of(kept: pa.Table, options: SplitOptions) -> Integers:
-    """Return the part numbers that `with_parts` wrote; -1 for a face without one."""
-    if options.holdout is None:
-        return np.asarray(pc.fill_null(kept["fold"], -1).to_numpy(), np.int64)
-    found = pc.index_in(kept["split"], value_set=pa.array(options.held_out_parts, pa.string()))
-    return np.asarray(pc.fill_null(found, -1).to_numpy(), np.int64)
-
-
-def write_parts(workspace: Workspace, finished: pa.Table) -> None:
-    """Write the parts of the kept faces into the manifest, which has them in the same order; rejected ones get none."""
-    status = store.read_faces(workspace, ("status",))["status"]
-    place = pc.cumulative_sum(pc.cast(pc.equal(status, "kept"), pa.int32()).combine_chunks())
-    rows = pc.if_else(pc.equal(status.combine_chunks(), "kept"), pc.subtract(place, 1), None)
-    columns = {name: finished[name].combine_chunks().take(rows) for name in ("fold", "split")}
-    store.write_columns(workspace.manifest, FACES, columns)
