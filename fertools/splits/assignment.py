@@ -24,12 +24,7 @@ def wanted_shares(options: SplitOptions, grouping: Grouping, subject_count: int)
         InputError: there are more parts than people.
     """
     people = int(grouping.people.sum())
-    if options.holdout is not None:
-        held_out = [share for share in (options.validation, options.holdout) if share is not None]
-        shares = np.array([1 - sum(held_out), *held_out])
-    else:
-        fold_count = people if options.folds is None else options.folds
-        shares = np.full(fold_count, 1 / max(1, fold_count))
+    shares = shares_of(options, people if options.folds is None else options.folds)
     if people < max(2, len(shares)):
         known = _plural(people, "subject")
         if people != subject_count:
@@ -43,6 +38,19 @@ def wanted_shares(options: SplitOptions, grouping: Grouping, subject_count: int)
         )
         raise InputError(f"{max(2, len(shares))} split parts need as many people, but there {known}; {remedy}")
     return shares
+
+
+def shares_of(options: SplitOptions, fold_count: int) -> Floats:
+    """Return the share of faces that each part should have: of the parts of a hold-out, or of equal folds.
+
+    Example:
+        >>> shares_of(SplitOptions(holdout=0.25, validation=0.25), 0).tolist()
+        [0.5, 0.25, 0.25]
+    """
+    if options.holdout is None:
+        return np.full(fold_count, 1 / max(1, fold_count))
+    held_out = [share for share in (options.validation, options.holdout) if share is not None]
+    return np.array([1 - sum(held_out), *held_out])
 
 
 def assign(options: SplitOptions, grouping: Grouping, shares: Floats, fixed: Integers | None = None) -> Integers:

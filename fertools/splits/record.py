@@ -28,7 +28,9 @@ def read_record(workspace: Workspace) -> dict[str, Any] | None:
     return workspace.settings().get(SECTION)
 
 
-def write_record(workspace: Workspace, options: SplitOptions, kept: pa.Table, links: list[str]) -> None:
+def write_record(
+    workspace: Workspace, options: SplitOptions, kept: pa.Table, links: list[str], *, before: bool = False
+) -> None:
     """Write the record of a split.
 
     Args:
@@ -36,9 +38,14 @@ def write_record(workspace: Workspace, options: SplitOptions, kept: pa.Table, li
         options: options of the split.
         kept: the faces with a part.
         links: copies that join groups, as pairs of `face_id` with a blank between.
+        before: whether to keep what the last record says of its faces, because the manifest still has these parts.
     """
     digests = {"membership": digest_membership(kept), "assignment": digest_assignment(kept)}
     values = options.record() | {"faces": len(kept)} | digests
+    if before:
+        old = read_record(workspace) or {}
+        old = old.get("before", old) if old.get("faces") == len(kept) else old
+        values["before"] = {name: old[name] for name in ("faces", *digests)}
     workspace.save_settings(SECTION, values | ({"links": links} if links else {}))
 
 

@@ -20,7 +20,7 @@ from fertools.core.arguments import argument, given
 from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests.change import changing
-from fertools.splits.assignment import assign, wanted_shares
+from fertools.splits.assignment import assign, shares_of, wanted_shares
 from fertools.splits.copies import find_links
 from fertools.splits.folds import Floats, Integers, imbalance
 from fertools.splits.grouping import SPLIT_COLUMNS, VA_COLUMNS, Grouping, group
@@ -119,7 +119,7 @@ def split(
         earlier = _earlier(workspace, kept, options, overwrite=overwrite, rebalance=rebalance)
         summary, finished, links = _make(workspace, kept, options, earlier, anew=overwrite or rebalance)
         if summary.changed:
-            write_record(workspace, options, finished, links)
+            write_record(workspace, options, finished, links, before=earlier == "grown")
             write_parts(workspace, finished)
         return replace(summary, warnings=(*notes, *summary.warnings))
 
@@ -212,9 +212,7 @@ def apply_split(workspace: WorkspaceLike, file: Path | str, *, overwrite: bool =
         if not same or read_record(workspace) is None:
             write_record(workspace, options, listed, list(published.links))
             write_parts(workspace, finished)
-        shares = np.full(len(published.names), 1 / len(published.names))
-        if options.holdout is not None:
-            shares = wanted_shares(options, grouping, len(grouping.names))
+        shares = shares_of(options, len(published.names))
         unlisted = len(kept) - len(listed)
         notes = (f"{unlisted} kept faces are not in the published split and have no part",) if unlisted else ()
         return replace(_summarise(listed, grouping, known, shares, options), warnings=notes, changed=not same)
@@ -257,7 +255,8 @@ def _earlier(
     difference = describe_difference(old, options.record())
     if difference is None:
         difference = _changed_since(old, kept, assigned)
-        if difference is None:
+        # A run that was cut off while faces joined has recorded the split, but not written it.
+        if difference is None or ("before" in old and _changed_since(old["before"], kept, assigned) is None):
             return "same" if assigned.all() else "grown"
         if rebalance:
             return "another"

@@ -37,6 +37,28 @@ def test_a_new_face_of_a_person_follows_and_new_people_go_where_they_are_needed(
     assert not split(workspace, folds=3).changed
 
 
+@pytest.mark.parametrize("where", ["fertools.manifests.store.write_columns", "fertools.core.files.write_text"])
+def test_a_run_that_was_cut_off_while_faces_joined_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    workspace = build(tmp_path, people(6))
+    split(workspace, folds=3)
+    before = folds_of(workspace)
+    _add(workspace, people(9)[36:])
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(where, stop)
+            with pytest.raises(KeyboardInterrupt):
+                split(workspace, folds=3)
+    assert split(workspace, folds=3).joined == 18
+    assert before.items() <= folds_of(workspace).items()
+    assert not split(workspace, folds=3).changed
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 3),
