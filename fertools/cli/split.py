@@ -61,7 +61,7 @@ _FILE = click.Path(path_type=Path)
     help="Random seed that breaks ties between equally good splits.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the existing split.")
-@click.option("--rebalance", is_flag=True, help="Assign all faces anew after faces were added.")
+@click.option("--rebalance", is_flag=True, help="Assign all faces again after faces were added.")
 @click.option("--publish", "published", type=_FILE, metavar="FILE", help="Write the split into a small file.")
 @click.option(
     "--verify", type=_FILE, metavar="FILE", help="Compare the split with a published one; exit 4 if it differs."

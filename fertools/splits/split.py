@@ -81,7 +81,7 @@ def split(
         group_by: what a split never separates: a `subject`, or also all faces of a `source`.
         seed: breaks ties between equally good splits.
         overwrite: replace a split made with other options or for other faces.
-        rebalance: assign all faces anew with the same options after faces were added.
+        rebalance: assign all faces again with the same options after faces were added.
 
     Raises:
         InputError: the protocol is impossible: there are too few groups, a face has no subject, or a fold would leave
@@ -117,7 +117,7 @@ def split(
         _refuse_too_little(workspace, kept)
         notes = named.compare(kept) if named is not None else []
         earlier = _earlier(workspace, kept, options, overwrite=overwrite, rebalance=rebalance)
-        summary, finished, links = _make(workspace, kept, options, earlier, anew=overwrite or rebalance)
+        summary, finished, links = _make(workspace, kept, options, earlier, fresh=overwrite or rebalance)
         if summary.changed:
             write_record(workspace, options, finished, links, before=earlier == "grown")
             write_parts(workspace, finished)
@@ -125,7 +125,7 @@ def split(
 
 
 def _make(
-    workspace: Workspace, kept: pa.Table, options: SplitOptions, earlier: _Earlier, *, anew: bool
+    workspace: Workspace, kept: pa.Table, options: SplitOptions, earlier: _Earlier, *, fresh: bool
 ) -> tuple[SplitSummary, pa.Table, list[str]]:
     """Return the summary, the faces with their parts, and the copies to record."""
     old = np.full(len(kept), -1, np.int64) if earlier == "another" else parts_of(kept, options)
@@ -134,9 +134,9 @@ def _make(
     people = grouping.people
     subjects = pc.count_distinct(kept["subject_id"].filter(pa.array(people[grouping.groups]))).as_py()
     shares = wanted_shares(options, grouping, subjects)
-    fixed = None if anew else _fixed_parts(kept, grouping, old)
+    fixed = None if fresh else _fixed_parts(kept, grouping, old)
     parts_of_groups = assign(options, grouping, shares, fixed)
-    parts = parts_of_groups[grouping.groups] if earlier != "same" or anew else old
+    parts = parts_of_groups[grouping.groups] if earlier != "same" or fresh else old
     warnings = refuse_lost_classes(
         options, grouping.counts[people], grouping.classes, parts_of_groups[people], len(shares)
     )
@@ -147,7 +147,7 @@ def _make(
         summary,
         warnings=tuple(warnings),
         changed=bool((old != parts).any()),
-        joined=int((old < 0).sum()) if earlier == "grown" and not anew else 0,
+        joined=int((old < 0).sum()) if earlier == "grown" and not fresh else 0,
         repeats=(summary.imbalance, *_repeat(kept, links, options)) if options.repeats > 1 else (),
     )
     return summary, finished, links
@@ -294,7 +294,7 @@ def _fixed_parts(kept: pa.Table, grouping: Grouping, old: Integers) -> Integers:
     raise ResumeRefused(
         f"new faces link people who are in different parts, in {len(torn)} group{'' if len(torn) == 1 else 's'}: the "
         f"first, with face {kept['face_id'][row].as_py()}, links faces of {parts}; correct the subjects of the new "
-        f"faces, or assign all faces anew with {given('rebalance', True)}"
+        f"faces, or assign all faces again with {given('rebalance', True)}"
     )
 
 
