@@ -24,9 +24,9 @@ class PartSummary:
         subjects: number of distinct subjects.
         emotions: number of faces per expression: the seven in order, then other labels.
         valence: mean valence; None unless the split is balanced over the VA plane.
-        arousal: mean arousal, likewise.
+        arousal: mean arousal; None in the same case.
         va_distance: share of the part's faces that would have to be elsewhere in the VA plane to be spread like all
-            faces, from 0 to 1, over cells of half a unit; likewise.
+            faces, from 0 to 1, over cells of half a unit; None in the same case.
     """
 
     name: str
