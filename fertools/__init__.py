@@ -102,8 +102,12 @@ if TYPE_CHECKING:
     from fertools.splits.audit.run_audit import AuditReport as AuditReport
     from fertools.splits.audit.split_fix import SplitFix as SplitFix
     from fertools.splits.audit.split_fix import apply_fix as apply_fix
-    from fertools.splits.split import SplitSummary as SplitSummary
+    from fertools.splits.published import SplitCheck as SplitCheck
+    from fertools.splits.published import publish_split as publish_split
+    from fertools.splits.published import verify_split as verify_split
+    from fertools.splits.split import apply_split as apply_split
     from fertools.splits.split import split as split
+    from fertools.splits.split_summary import SplitSummary as SplitSummary
     from fertools.statistics.intervals import ConfidenceInterval as ConfidenceInterval
     from fertools.statistics.intervals import FoldMean as FoldMean
     from fertools.training.data.face_dataset import FaceDataset as FaceDataset
@@ -216,7 +220,9 @@ _NAMES = {
     "fertools.splits.audit.leakage": ("Leakage",),
     "fertools.splits.audit.run_audit": ("AuditReport",),
     "fertools.splits.audit.split_fix": ("SplitFix", "apply_fix"),
-    "fertools.splits.split": ("SplitSummary", "split"),
+    "fertools.splits.published": ("SplitCheck", "publish_split", "verify_split"),
+    "fertools.splits.split": ("apply_split", "split"),
+    "fertools.splits.split_summary": ("SplitSummary",),
     "fertools.statistics.intervals": ("ConfidenceInterval", "FoldMean"),
     "fertools.training.data.face_dataset": ("FaceDataset", "FaceLabels"),
     "fertools.training.data.readiness": ("DataState", "DomainData", "Gap"),

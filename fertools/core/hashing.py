@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ DIGEST_BYTES = 16
 
 def hash_bytes(*parts: bytes) -> str:
     """Return the BLAKE2b-128 hex digest of `parts`; each part is hashed with its length, so boundaries matter."""
+    return hash_parts(parts)
+
+
+def hash_parts(parts: Iterable[bytes | memoryview]) -> str:
+    """Return the digest of `hash_bytes` for parts that come one at a time, so that they need not fit in memory."""
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))

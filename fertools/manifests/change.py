@@ -10,17 +10,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fertools.core.parquet import Filters
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 
 
 @contextlib.contextmanager
-def changing(workspace: Workspace, purpose: str) -> Iterator[pa.Table]:
-    """Yield the whole manifest while holding its lock; the caller writes the changed table inside the block.
+def changing(
+    workspace: Workspace, purpose: str, columns: Sequence[str] | None = None, filters: Filters | None = None
+) -> Iterator[pa.Table]:
+    """Yield the manifest, or some of it, while holding its lock; the caller writes the changes inside the block.
 
     Args:
         workspace: the workspace of the manifest.
         purpose: name of the operation, such as `a split`, for the error of a second command.
+        columns: names of the wanted columns; None for all.
+        filters: conditions that must all hold, as for `fertools.manifests.store.read_faces`.
 
     Raises:
         InputError: there is no manifest, or another command is changing it.
@@ -30,7 +35,7 @@ def changing(workspace: Workspace, purpose: str) -> Iterator[pa.Table]:
         # Taking the lock would create folders in a folder that is not a workspace.
         store.read_faces(workspace)
     with workspace.locked(purpose):
-        yield store.read_faces(workspace)
+        yield store.read_faces(workspace, columns, filters)
 
 
 def differs(before: pa.Table, after: pa.Table, names: Sequence[str]) -> npt.NDArray[np.bool_]:

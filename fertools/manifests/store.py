@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from fertools.core import calls
 from fertools.core.errors import InputError, SchemaError
-from fertools.core.hashing import hash_bytes
+from fertools.core.hashing import hash_parts
 from fertools.core.parquet import Filters, read_parquet, reading_parquet
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import nested
@@ -217,14 +217,16 @@ def replace_columns(table: pa.Table, columns: Mapping[str, Iterable[Any]]) -> pa
 
 def fingerprint(table: pa.Table, columns: Sequence[str]) -> str:
     """Return a digest of some columns that depends only on their values and row order."""
-    parts = []
-    for name in columns:
-        sink = pa.BufferOutputStream()
-        single = table.select([name]).combine_chunks().replace_schema_metadata(None)
-        with pa.ipc.new_stream(sink, single.schema) as writer:
-            writer.write_table(single)
-        parts += [name.encode(), sink.getvalue().to_pybytes()]
-    return hash_bytes(*parts)
+    return hash_parts(part for name in columns for part in (name.encode(), _ipc(table.select([name]))))
+
+
+def _ipc(table: pa.Table) -> memoryview:
+    """Return a table in Arrow's stream format, whatever its chunks are."""
+    sink = pa.BufferOutputStream()
+    whole = table.combine_chunks().replace_schema_metadata(None)
+    with pa.ipc.new_stream(sink, whole.schema) as writer:
+        writer.write_table(whole)
+    return memoryview(sink.getvalue())
 
 
 def _union(schema: TableSchema, paths: Sequence[Path]) -> Iterator[pa.Table]:

@@ -31,7 +31,9 @@ def find_characters(faces: pa.Table, groups: Integers, group_count: int) -> Mask
     return ~people if people.any() else people
 
 
-def assign_beside(folds_of_people: Integers, counts: Integers, shares: Floats, characters: Mask) -> Integers:
+def assign_beside(
+    folds_of_people: Integers, counts: Integers, shares: Floats, characters: Mask, fixed: Integers | None = None
+) -> Integers:
     """Return the fold of every group: that of the people as given, and for characters the fold that needs faces most.
 
     Args:
@@ -39,16 +41,20 @@ def assign_beside(folds_of_people: Integers, counts: Integers, shares: Floats, c
         counts: G x C, number of faces per group and class.
         shares: K wanted shares of faces.
         characters: G, which groups are characters.
+        fixed: G folds that groups have already; -1 for the others.
 
     Example:
         >>> counts, shares = np.array([[9], [2], [2], [4]]), np.array([0.5, 0.5])
         >>> assign_beside(np.array([0, 1]), counts, shares, np.array([True, False, False, True])).tolist()
         [0, 0, 1, 1]
     """
-    folds = np.zeros(len(counts), np.int64)
+    folds = np.full(len(counts), -1, np.int64) if fixed is None else fixed.copy()
     folds[~characters] = folds_of_people
-    filled = np.zeros(len(shares))
-    for group in sorted(np.flatnonzero(characters).tolist(), key=lambda group: -int(counts[group].sum())):
+    sizes = counts.sum(axis=1)
+    settled = characters & (folds >= 0)
+    filled = np.bincount(folds[settled], sizes[settled], len(shares))
+    waiting = np.flatnonzero(characters & (folds < 0))
+    for group in waiting[np.argsort(-sizes[waiting], kind="stable")].tolist():
         folds[group] = np.argmin(filled / shares)
-        filled[folds[group]] += counts[group].sum()
+        filled[folds[group]] += sizes[group]
     return folds

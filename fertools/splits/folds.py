@@ -71,6 +71,24 @@ def assign_groups_anew(counts: Integers, shares: Floats, rng: np.random.Generato
     return _exchanged(_points(counts), counts, shares, folds) if len(counts) <= MOVE_LIMIT else folds
 
 
+def assign_further(counts: Integers, shares: Floats, folds: Integers, rng: np.random.Generator) -> Integers:
+    """Return the fold of every group, where some groups have one already and keep it.
+
+    Args:
+        counts: G x C, as in `assign_groups`.
+        shares: K wanted shares of faces, as in `assign_groups`.
+        folds: G fold numbers; -1 for a group that gets one, largest first, where it unbalances the folds least.
+        rng: breaks ties.
+
+    Example:
+        >>> counts = np.array([[4, 0, 0], [0, 4, 0], [4, 0, 0], [0, 4, 0]])
+        >>> folds = np.array([0, 0, -1, -1])
+        >>> assign_further(counts, np.array([0.5, 0.5]), folds, np.random.default_rng(0)).tolist()
+        [0, 0, 1, 1]
+    """
+    return _greedy(_points(counts), shares, rng, folds)
+
+
 def imbalance(counts: Integers, shares: Floats, folds: Integers) -> float:
     """Return the deviation of the folds from the wanted shares; 0 is perfect.
 
@@ -107,17 +125,20 @@ def _sums(points: Floats, folds: Integers, fold_count: int) -> Floats:
     return sums
 
 
-def _greedy(points: Floats, shares: Floats, rng: np.random.Generator) -> Integers:
+def _greedy(points: Floats, shares: Floats, rng: np.random.Generator, fixed: Integers | None = None) -> Integers:
+    """Return the folds after assigning every group without one, largest first."""
     group_count, fold_count = len(points), len(shares)
+    folds = np.full(group_count, -1, np.int64) if fixed is None else fixed.copy()
+    known = folds >= 0
     shuffled = rng.permutation(group_count)
     order = shuffled[np.argsort(-np.linalg.norm(points[shuffled], axis=1), kind="stable")]
-    excess = -_targets(points, shares)
-    folds = np.full(group_count, -1, np.int64)
+    order = order[~known[order]]
+    excess = _sums(points[known], folds[known], fold_count) - _targets(points, shares)
     squares = np.einsum("gc,gc->g", points, points)
-    empty = list(rng.permutation(fold_count))
+    empty = [fold for fold in rng.permutation(fold_count).tolist() if fold not in folds[known]]
     for done, group in enumerate(order):
         # As late as possible: filling empty folds first would put a large group into the small part of a hold-out.
-        if group_count - done == len(empty):
+        if len(order) - done == len(empty):
             fold = empty[0]
         else:
             # Increase of the squared imbalance relative to the share; otherwise a small part gets only the last groups.

@@ -5,6 +5,8 @@ The manifest keeps its folds. A recipe with `split_seed` gets the others while i
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,11 +15,12 @@ from fertools.core import calls
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
-from fertools.splits.characters import assign_beside, find_characters
-from fertools.splits.folds import assign_groups_anew
-from fertools.splits.groups import group_faces
+from fertools.splits.characters import assign_beside
+from fertools.splits.folds import Integers, assign_groups_anew, imbalance
+from fertools.splits.grouping import VA_COLUMNS, Grouping, group
+from fertools.splits.lost_classes import refuse_lost_classes
 from fertools.splits.protocol import SplitOptions
-from fertools.splits.split import SECTION, count_classes, refuse_lost_classes
+from fertools.splits.record import read_record, recorded_links
 
 
 def resplit(workspace: Workspace, faces: pa.Table, seed: int) -> pa.Table:
@@ -41,19 +44,57 @@ def resplit(workspace: Workspace, faces: pa.Table, seed: int) -> pa.Table:
     if not folds:
         raise InputError(f"split_seed is {seed}, and {workspace.manifest} has no folds; run {calls.SPLIT} first")
     known = nested.in_order(known, "face_id")
-    groups, names = group_faces(known, workspace.settings().get(SECTION, {}).get("group_by", SplitOptions.group_by))
-    characters = find_characters(known, groups, len(names))
-    people = ~characters
-    if people.sum() <= len(folds):
+    record = read_record(workspace)
+    options = _options(record, len(folds))
+    if options.balance == "va":
+        known = _with_va(workspace, known)
+    grouping = group(known, options, recorded_links(record, known))
+    if grouping.people.sum() <= len(folds):
         raise InputError(
             f"split_seed is {seed}, and each of the {len(folds)} folds holds one person, so there are no other folds; "
             "set split_seed to 0, or split into fewer folds"
         )
-    counts, classes = count_classes(known, groups, len(names))
-    shares = np.full(len(folds), 1 / len(folds))
-    assigned = assign_groups_anew(counts[people], shares, np.random.default_rng(seed))
-    refuse_lost_classes(SplitOptions(folds=len(folds)), counts[people], classes, assigned, len(folds))
-    assigned = assign_beside(assigned, counts, shares, characters)
-    numbers = pa.array(np.array(sorted(folds), np.int32)[assigned[groups]])
+    assigned, _ = other_parts(grouping, options, seed)
+    numbers = pa.array(np.array(sorted(folds), np.int32)[assigned[grouping.groups]])
     position = pc.index_in(faces["face_id"], value_set=known["face_id"].combine_chunks())
     return store.replace_columns(faces, {"fold": pc.take(numbers, position).combine_chunks()})
+
+
+def other_parts(grouping: Grouping, options: SplitOptions, seed: int) -> tuple[Integers, float]:
+    """Return other folds of all groups, and the imbalance of the people.
+
+    Args:
+        grouping: the groups.
+        options: options of the split, with a number of folds.
+        seed: number of the repeat, 1 or more.
+
+    Raises:
+        InputError: a fold would have all faces of an expression.
+    """
+    people = grouping.people
+    count = options.folds or 0
+    shares = np.full(count, 1 / count)
+    balanced = grouping.balanced[people]
+    assigned = assign_groups_anew(balanced, shares, np.random.default_rng(seed))
+    refuse_lost_classes(options, grouping.counts[people], grouping.classes, assigned, count)
+    deviation = imbalance(balanced, shares, assigned)
+    return assign_beside(assigned, grouping.counts, shares, grouping.characters), deviation
+
+
+def _options(record: dict[str, object] | None, fold_count: int) -> SplitOptions:
+    """Return the options of the recorded split; the folds may come from elsewhere."""
+    kept = {name: value for name, value in (record or {}).items() if name in ("group_by", "balance")}
+    if kept.get("balance") == "turns":
+        del kept["balance"]
+    return replace(SplitOptions(folds=fold_count), **kept)  # type: ignore[arg-type]  # checked by SplitOptions
+
+
+def _with_va(workspace: Workspace, faces: pa.Table) -> pa.Table:
+    """Return faces in the order of `face_id` with valence and arousal of the manifest."""
+    values = store.read_faces(workspace, ("face_id", *VA_COLUMNS))
+    rows = pc.index_in(faces["face_id"], value_set=values["face_id"].combine_chunks())
+    for name in VA_COLUMNS:
+        place = faces.schema.get_field_index(name)
+        taken = values[name].take(rows)
+        faces = faces.append_column(name, taken) if place < 0 else faces.set_column(place, name, taken)
+    return faces

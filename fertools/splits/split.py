@@ -7,89 +7,42 @@ written.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core import calls
 from fertools.core.arguments import argument, given
-from fertools.core.errors import CheckFailed, InputError, ResumeRefused
-from fertools.core.notebook import html_table
-from fertools.core.vocabulary import EMOTIONS
+from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.manifests import nested, store
 from fertools.manifests.change import changing
-from fertools.manifests.leaks import find_leaks
-from fertools.manifests.schema import FACES
-from fertools.splits.characters import assign_beside, find_characters
-from fertools.splits.folds import Floats, Integers, assign_groups, confined_classes, imbalance
-from fertools.splits.groups import group_faces
-from fertools.splits.protocol import GroupBy, SplitOptions, describe_difference
+from fertools.splits.assignment import assign, shares_of, wanted_shares
+from fertools.splits.copies import find_links
+from fertools.splits.folds import Floats, Integers, imbalance
+from fertools.splits.grouping import SPLIT_COLUMNS, VA_COLUMNS, Grouping, group
+from fertools.splits.groups import NO_LINKS
+from fertools.splits.lost_classes import refuse_lost_classes
+from fertools.splits.named_protocol import find_protocol
+from fertools.splits.parts import parts_of, refuse_leaks, with_parts, write_parts
+from fertools.splits.protocol import Balance, GroupBy, SplitOptions, describe_difference
+from fertools.splits.published import read_published
+from fertools.splits.record import (
+    digest_assignment,
+    digest_membership,
+    read_record,
+    recorded_links,
+    write_record,
+)
+from fertools.splits.resplit import other_parts
+from fertools.splits.split_summary import SplitSummary, summarise_parts
 
-SECTION = "split"
-"""Section of `fertools.toml` with the record of the split."""
-_MEMBERSHIP = ("face_id", "source_id", "subject_id", "subject_origin", "parent_id", "pair_id", "modality")
-"""Columns that determine the groups; a change in one of them invalidates an existing split."""
-_SEQUENCE = ("dataset", "sequence_id")
-"""Further such columns of a manifest with sequences; splits of others were recorded without them."""
-_HOLDOUT_PARTS = ("train", "test")
-
-
-@dataclass(frozen=True)
-class PartSummary:
-    """Counts of one fold, or of one part of a hold-out.
-
-    Attributes:
-        name: number of the fold, or `train` or `test`.
-        faces: number of kept faces.
-        subjects: number of distinct subjects.
-        emotions: number of faces per expression: the seven in order, then other labels.
-    """
-
-    name: str
-    faces: int
-    subjects: int
-    emotions: dict[str, int]
-
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """The result of a split.
-
-    Attributes:
-        protocol: `folds`, `loso` or `holdout`.
-        parts: the folds in order, or train and test.
-        faces: number of kept faces.
-        subjects: number of distinct subjects.
-        groups: number of groups of subjects that may be one person.
-        imbalance: deviation of the people from the ideal split, see `fertools.splits.folds.imbalance`; 0 is perfect.
-        warnings: sentences about limits of this split.
-        changed: whether the manifest changed; False if it already had the same split.
-    """
-
-    protocol: str
-    parts: tuple[PartSummary, ...]
-    faces: int
-    subjects: int
-    groups: int
-    imbalance: float
-    warnings: tuple[str, ...]
-    changed: bool
-
-    def _repr_html_(self) -> str:
-        labels = list(dict.fromkeys(label for part in self.parts for label in part.emotions))
-        rows = (
-            (part.name, part.faces, part.subjects, *(part.emotions.get(label, 0) for label in labels))
-            for part in self.parts
-        )
-        return html_table(
-            f"{self.faces:,} faces in {self.groups:,} groups", ("part", "faces", "subjects", *labels), rows
-        )
+_KEPT = [("status", "=", "kept")]
+_Earlier = Literal["same", "grown", "another"]
+"""The split that the manifest has: of the same options and faces, of fewer faces, or another one that may go."""
 
 
 def split(
@@ -98,66 +51,256 @@ def split(
     folds: int | None = None,
     loso: bool = False,
     holdout: float | None = None,
+    validation: float | None = None,
+    protocol: str | None = None,
+    repeats: int = SplitOptions.repeats,
+    balance: Balance = SplitOptions.balance,
+    near_duplicates: bool = SplitOptions.near_duplicates,
     group_by: GroupBy = SplitOptions.group_by,
     seed: int = SplitOptions.seed,
     overwrite: bool = False,
+    rebalance: bool = False,
 ) -> SplitSummary:
     """Split the kept faces of a dataset and write each face's fold or hold-out part into the manifest.
 
     The result depends on the faces, their subjects and labels, and the options, but not on the order of rows. Repeating
-    a call changes nothing.
+    a call changes nothing. If faces were added since, they join the parts of the earlier split, and no other moves.
 
     Args:
         workspace: the workspace of the manifest.
-        folds: number of cross-validation folds, 2 or more. Give exactly one of `folds`, `loso` and `holdout`.
+        folds: number of cross-validation folds, 2 or more. Give exactly one of `folds`, `loso`, `holdout` and
+            `protocol`.
         loso: leave one subject out: one fold per group of subjects.
         holdout: share of the faces to hold out for testing, between 0 and 1.
+        validation: with `holdout`, share of the faces to keep for validation, between 0 and 1.
+        protocol: name of a published protocol, such as `ckplus-10fold`, which sets the options above.
+        repeats: with `folds`, number of complete repetitions with other folds. The manifest has the folds of the first;
+            a recipe with `split_seed` uses the others.
+        balance: what is spread evenly: `classes`; `va`, also valence and arousal; or nothing, in `turns`.
+        near_duplicates: keep copies of one picture together. This reads every picture.
         group_by: what a split never separates: a `subject`, or also all faces of a `source`.
         seed: breaks ties between equally good splits.
         overwrite: replace a split made with other options or for other faces.
+        rebalance: assign all faces again with the same options after faces were added.
 
     Raises:
         InputError: the protocol is impossible: there are too few groups, a face has no subject, or a fold would leave
-            no training face of a class.
-        ResumeRefused: the manifest has another split, or the faces have changed since.
+            no training face of a class. Or a published protocol is for another dataset.
+        ResumeRefused: the manifest has another split, or the faces have changed since. Or a new face belongs to
+            faces of two parts.
         CheckFailed: the finished split has a leak.
     """
     workspace = Workspace(workspace)
-    options = SplitOptions(folds=folds, loso=loso, holdout=holdout, seed=seed, group_by=group_by)
-    with changing(workspace, "a split") as faces:
-        kept = nested.keep(faces, pc.equal(faces["status"], "kept"))
-        _refuse_too_little(workspace, kept)
-        membership = _MEMBERSHIP + (_SEQUENCE if kept["sequence_id"].null_count < len(kept) else ())
-        record = options.record() | {"faces": len(kept), "membership": store.fingerprint(kept, membership)}
-        done = _done_already(workspace, kept, record, overwrite=overwrite)
-        groups, names = group_faces(kept, options.group_by)
-        counts, classes = count_classes(kept, groups, len(names))
-        characters = find_characters(kept, groups, len(names))
-        people = ~characters
-        shares = _shares(options, int(people.sum()), nested.keep(kept, pa.array(people[groups])))
-        parts = _parts_of(kept, options) if done else _assign(options, counts, shares, characters)[groups]
-        parts_of_groups = np.zeros(len(names), np.int64)
-        parts_of_groups[groups] = parts
-        warnings = refuse_lost_classes(options, counts[people], classes, parts_of_groups[people], len(shares))
-        finished = _with_parts(kept, parts, options)
-        if leaks := find_leaks(finished, by_source=options.group_by == "source"):
-            raise CheckFailed(
-                f"the split has {len(leaks)} leaks, the first: {leaks[0]}; split again with {given('overwrite', True)}"
+    named = None
+    if protocol is not None:
+        if folds is not None or loso or holdout is not None or validation is not None or balance != "classes":
+            raise InputError(
+                f"{argument('protocol')} says how to split; leave out {argument('folds')}, {argument('loso')}, "
+                f"{argument('holdout')}, {argument('validation')} and {argument('balance')}"
             )
-        if not done:
-            record["assignment"] = store.fingerprint(finished, ("face_id", "fold", "split"))
-            workspace.save_settings(SECTION, record)
-            store.write_table(workspace.manifest, FACES, _with_parts_of(faces, finished))
-        return SplitSummary(
-            protocol=options.protocol,
-            parts=_summarise(finished, parts, options, len(shares)),
-            faces=len(kept),
-            subjects=pc.count_distinct(kept["subject_id"]).as_py(),
-            groups=len(names),
-            imbalance=imbalance(counts[people], shares, parts_of_groups[people]),
-            warnings=tuple(warnings),
-            changed=not done,
-        )
+        named = find_protocol(protocol, workspace.root)
+        facts = named.facts
+        folds, loso, holdout, balance = facts.folds, facts.loso, facts.holdout, named.balance
+    options = SplitOptions(
+        folds=folds,
+        loso=loso,
+        holdout=holdout,
+        validation=validation,
+        repeats=repeats,
+        balance=balance,
+        near_duplicates=near_duplicates,
+        seed=seed,
+        group_by=group_by,
+    )
+    columns = SPLIT_COLUMNS + (VA_COLUMNS if options.balance == "va" else ())
+    with changing(workspace, "a split", columns, _KEPT) as kept:
+        _refuse_too_little(workspace, kept)
+        notes = named.compare(kept) if named is not None else []
+        earlier = _earlier(workspace, kept, options, overwrite=overwrite, rebalance=rebalance)
+        summary, finished, links = _make(workspace, kept, options, earlier, fresh=overwrite or rebalance)
+        if summary.changed:
+            write_record(workspace, options, finished, links, before=earlier == "grown")
+            write_parts(workspace, finished)
+        return replace(summary, warnings=(*notes, *summary.warnings))
+
+
+def _make(
+    workspace: Workspace, kept: pa.Table, options: SplitOptions, earlier: _Earlier, *, fresh: bool
+) -> tuple[SplitSummary, pa.Table, list[str]]:
+    """Return the summary, the faces with their parts, and the copies to record."""
+    old = np.full(len(kept), -1, np.int64) if earlier == "another" else parts_of(kept, options)
+    links, pairs = _links(workspace, kept, options, search=earlier != "same")
+    grouping = group(kept, options, pairs)
+    people = grouping.people
+    subjects = pc.count_distinct(kept["subject_id"].filter(pa.array(people[grouping.groups]))).as_py()
+    shares = wanted_shares(options, grouping, subjects)
+    fixed = None if fresh else _fixed_parts(kept, grouping, old)
+    parts_of_groups = assign(options, grouping, shares, fixed)
+    parts = parts_of_groups[grouping.groups] if earlier != "same" or fresh else old
+    warnings = refuse_lost_classes(
+        options, grouping.counts[people], grouping.classes, parts_of_groups[people], len(shares)
+    )
+    finished = with_parts(kept, parts, options)
+    refuse_leaks(finished, options)
+    summary = _summarise(kept, grouping, parts, shares, options)
+    summary = replace(
+        summary,
+        warnings=tuple(warnings),
+        changed=bool((old != parts).any()),
+        joined=int((old < 0).sum()) if earlier == "grown" and not fresh else 0,
+        repeats=(summary.imbalance, *_repeat(kept, links, options)) if options.repeats > 1 else (),
+    )
+    return summary, finished, links
+
+
+def _summarise(
+    kept: pa.Table, grouping: Grouping, parts: Integers, shares: Floats, options: SplitOptions
+) -> SplitSummary:
+    people = grouping.people
+    parts_of_groups = np.zeros(len(grouping.names), np.int64)
+    parts_of_groups[grouping.groups] = parts
+    names = list(options.held_out_parts) or [str(fold) for fold in range(len(shares))]
+    return SplitSummary(
+        protocol=options.protocol,
+        parts=summarise_parts(kept, parts, names, va=options.balance == "va"),
+        faces=len(kept),
+        subjects=pc.count_distinct(kept["subject_id"]).as_py(),
+        groups=len(grouping.names),
+        imbalance=imbalance(grouping.balanced[people], shares, parts_of_groups[people]),
+        warnings=(),
+        changed=True,
+    )
+
+
+def apply_split(workspace: WorkspaceLike, file: Path | str, *, overwrite: bool = False) -> SplitSummary:
+    """Give the faces of a dataset the parts of a published split.
+
+    A kept face that the file does not list gets no part, so no run uses it. A generated face follows its parent.
+
+    Args:
+        workspace: the workspace of the manifest.
+        file: path of a file that `fertools.publish_split` wrote.
+        overwrite: replace another split.
+
+    Raises:
+        InputError: the file is no published split, or lists faces that the manifest lacks.
+        ResumeRefused: the manifest has another split.
+        CheckFailed: the split leaks, because this manifest knows more about who is one person.
+    """
+    workspace, published = Workspace(workspace), read_published(Path(file))
+    options = published.options
+    columns = SPLIT_COLUMNS + (VA_COLUMNS if options.balance == "va" else ())
+    with changing(workspace, "a split", columns, _KEPT) as kept:
+        lacking = pc.invert(pc.is_in(published.faces, value_set=kept["face_id"].combine_chunks()))
+        if pc.any(lacking).as_py():
+            first = published.faces.filter(lacking)[0].as_py()
+            raise InputError(
+                f"{file} lists {pc.sum(lacking).as_py()} faces that are not among the kept faces, such as {first}; "
+                "ingest the same files with the same options"
+            )
+        names = pc.if_else(pc.is_valid(kept["parent_id"]), kept["parent_id"], kept["face_id"])
+        place = pc.fill_null(pc.index_in(names, value_set=published.faces), len(published.faces)).to_numpy()
+        parts = np.append(published.parts[0], -1)[place]
+        finished = with_parts(kept, parts, options)
+        same = digest_assignment(kept) == digest_assignment(finished)
+        assigned = pc.any(pc.or_(pc.is_valid(kept["fold"]), pc.is_valid(kept["split"]))).as_py()
+        if assigned and not same and not overwrite:
+            raise ResumeRefused(f"the manifest has another split; replace it with {given('overwrite', True)}")
+        refuse_leaks(finished, options)
+        listed, known = finished.filter(pa.array(parts >= 0)), parts[parts >= 0]
+        grouping = group(listed, options, recorded_links({"links": published.links}, listed))
+        if not same or read_record(workspace) is None:
+            write_record(workspace, options, listed, list(published.links))
+            write_parts(workspace, finished)
+        shares = shares_of(options, len(published.names))
+        unlisted = len(kept) - len(listed)
+        notes = (f"{unlisted} kept faces are not in the published split and have no part",) if unlisted else ()
+        return replace(_summarise(listed, grouping, known, shares, options), warnings=notes, changed=not same)
+
+
+def _links(workspace: Workspace, kept: pa.Table, options: SplitOptions, *, search: bool) -> tuple[list[str], Integers]:
+    """Return the copies that join groups, for the record and as pairs of rows."""
+    if not options.near_duplicates:
+        return [], NO_LINKS
+    if search:
+        return find_links(workspace, kept, options.group_by)
+    record = read_record(workspace) or {}
+    return record.get("links", []), recorded_links(record, kept)
+
+
+def _repeat(kept: pa.Table, links: list[str], options: SplitOptions) -> list[float]:
+    """Return the imbalance of the further repeats, after checking each like the first one."""
+    kept = kept.filter(pc.is_null(kept["parent_id"]))
+    grouping = group(kept, options, recorded_links({"links": links}, kept))
+    found = []
+    for seed in range(1, options.repeats):
+        parts, deviation = other_parts(grouping, options, seed)
+        refuse_leaks(with_parts(kept, parts[grouping.groups], options), options)
+        found.append(deviation)
+    return found
+
+
+def _earlier(
+    workspace: Workspace, kept: pa.Table, options: SplitOptions, *, overwrite: bool, rebalance: bool
+) -> _Earlier:
+    """Return which split the manifest has; raise if it is another one and may not be replaced."""
+    old = read_record(workspace)
+    assigned = np.asarray(pc.or_(pc.is_valid(kept["fold"]), pc.is_valid(kept["split"])).to_numpy())
+    if old is None:
+        if assigned.any() and not overwrite:
+            raise ResumeRefused(
+                f"the manifest has folds that fertools did not create; replace them with {given('overwrite', True)}"
+            )
+        return "another"
+    difference = describe_difference(old, options.record())
+    if difference is None:
+        difference = _changed_since(old, kept, assigned)
+        # A run that was cut off while faces joined has recorded the split, but not written it.
+        if difference is None or ("before" in old and _changed_since(old["before"], kept, assigned) is None):
+            return "same" if assigned.all() else "grown"
+        if rebalance:
+            return "another"
+    if overwrite or not assigned.any():
+        return "another"
+    raise ResumeRefused(f"{difference}; use the same options, or replace the split with {given('overwrite', True)}")
+
+
+def _changed_since(old: dict[str, Any], kept: pa.Table, assigned: np.ndarray[Any, np.dtype[np.bool_]]) -> str | None:
+    """Return a clause that says what has changed in the faces that the recorded split has, or None."""
+    known = kept if assigned.all() else kept.filter(pa.array(assigned))
+    if old.get("faces") != len(known):
+        return f"the existing split was made for {old.get('faces')} kept faces, and {len(known)} of these are left"
+    if old.get("membership") != digest_membership(known):
+        return "the faces or their subjects have changed since the existing split was made"
+    if old.get("assignment") != digest_assignment(known):
+        return "the folds in the manifest differ from the recorded split"
+    return None
+
+
+def _fixed_parts(kept: pa.Table, grouping: Grouping, old: Integers) -> Integers:
+    """Return the part of each group that has one, else -1; raise if new faces link the faces of two parts."""
+    fixed = np.full(len(grouping.names), -1, np.int64)
+    known = np.flatnonzero(old >= 0)
+    owners = grouping.groups[known]
+    fixed[owners] = old[known]
+    torn = np.unique(owners[fixed[owners] != old[known]])
+    if not len(torn) or len(known) == len(old):
+        return fixed
+    members = np.flatnonzero(grouping.groups == torn[0])
+    new = members[old[members] < 0]
+    row = int(new[0] if len(new) else members[0])
+    first, second = (members[old[members] == part][0] for part in np.unique(old[members[old[members] >= 0]])[:2])
+    parts = " and ".join(_part_name(kept, int(one)) for one in (first, second))
+    raise ResumeRefused(
+        f"new faces link people who are in different parts, in {len(torn)} group{'' if len(torn) == 1 else 's'}: the "
+        f"first, with face {kept['face_id'][row].as_py()}, links faces of {parts}; correct the subjects of the new "
+        f"faces, or assign all faces again with {given('rebalance', True)}"
+    )
+
+
+def _part_name(kept: pa.Table, row: int) -> str:
+    fold, part = kept["fold"][row].as_py(), kept["split"][row].as_py()
+    return f"split {part}" if fold is None else f"fold {fold}"
 
 
 def _refuse_too_little(workspace: Workspace, kept: pa.Table) -> None:
@@ -171,166 +314,3 @@ def _refuse_too_little(workspace: Workspace, kept: pa.Table) -> None:
             f"every labelled face is {labels[0]}, so there is nothing to classify; add faces of another emotion, or "
             "correct the labels"
         )
-
-
-def _done_already(workspace: Workspace, kept: pa.Table, record: dict[str, Any], *, overwrite: bool) -> bool:
-    """Return whether the manifest already has the split of `record`; raise if it has another one."""
-    old = workspace.settings().get(SECTION)
-    assigned = kept["fold"].null_count < len(kept) or kept["split"].null_count < len(kept)
-    if old is None:
-        if assigned and not overwrite:
-            raise ResumeRefused(
-                f"the manifest has folds that fertools did not create; replace them with {given('overwrite', True)}"
-            )
-        return False
-    intact = old.get("assignment") == store.fingerprint(kept, ("face_id", "fold", "split"))
-    if intact and {name: value for name, value in old.items() if name != "assignment"} == record:
-        return True
-    if overwrite or not assigned:
-        return False
-    raise ResumeRefused(
-        f"{describe_difference(old, record)}; use the same options, or replace the split with "
-        f"{given('overwrite', True)}"
-    )
-
-
-def count_classes(kept: pa.Table, groups: Integers, group_count: int) -> tuple[Integers, list[str]]:
-    """Return G x (C + 1) face counts, the last column for faces without a label, and the C labels.
-
-    Args:
-        kept: N rows of faces.
-        groups: N group numbers.
-        group_count: G, the number of groups.
-    """
-    present = set(pc.unique(kept["emotion"].drop_null()).to_pylist())
-    classes = [label for label in EMOTIONS if label in present] + sorted(present - set(EMOTIONS))
-    column = pc.fill_null(pc.index_in(kept["emotion"], value_set=pa.array(classes, pa.string())), len(classes))
-    counts = np.zeros((group_count, len(classes) + 1), np.int64)
-    np.add.at(counts, (groups, column.to_numpy()), 1)
-    return counts, classes
-
-
-def _shares(options: SplitOptions, group_count: int, kept: pa.Table) -> Floats:
-    """Return the wanted share of faces in each part; raise if there are more parts than groups."""
-    if options.holdout is not None:
-        shares = np.array([1 - options.holdout, options.holdout])
-    else:
-        fold_count = group_count if options.folds is None else options.folds
-        shares = np.full(fold_count, 1 / max(1, fold_count))
-    if group_count < max(2, len(shares)):
-        subjects = pc.count_distinct(kept["subject_id"]).as_py()
-        known = _plural(group_count, "subject")
-        if group_count != subjects:
-            known = (
-                f"{_plural(group_count, 'group')} of subjects that are surely different people (of {subjects} subjects)"
-            )
-        remedy = (
-            f"give {argument('folds')} {group_count} or fewer, or add people"
-            if group_count > 1
-            else "add people, or give subjects"
-        )
-        raise InputError(f"{max(2, len(shares))} split parts need as many people, but there {known}; {remedy}")
-    return shares
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"is 1 {noun}" if count == 1 else f"are {count} {noun}s"
-
-
-def _groups(count: int) -> str:
-    return "1 group" if count == 1 else f"{count} groups"
-
-
-def _assign(options: SplitOptions, counts: Integers, shares: Floats, characters: npt.NDArray[np.bool_]) -> Integers:
-    rng = np.random.default_rng(options.seed)
-    people = counts[~characters]
-    return assign_beside(
-        np.arange(len(people)) if options.loso else assign_groups(people, shares, rng), counts, shares, characters
-    )
-
-
-def refuse_lost_classes(
-    options: SplitOptions, counts: Integers, classes: list[str], folds: Integers, part_count: int
-) -> list[str]:
-    """Return warnings; raise if the training set of a fold has no face of one of the seven expressions.
-
-    For other labels this is only a warning, because the seven-class systems leave their faces out.
-
-    Args:
-        options: protocol of the split.
-        counts: G x (C + 1) face counts of `count_classes`.
-        classes: the C labels.
-        folds: G fold numbers.
-        part_count: number of split parts.
-
-    Raises:
-        InputError: a fold has all faces of an expression.
-    """
-    if not classes:
-        return ["no face has an emotion, so only the sizes of the folds are balanced"]
-    warnings = []
-    for column in confined_classes(counts, folds):
-        members = np.flatnonzero(counts[:, column])
-        if options.holdout is not None and folds[members[0]] == _HOLDOUT_PARTS.index("train"):
-            continue
-        where = "the test part" if options.holdout is not None else f"fold {folds[members[0]]}"
-        lost = f"all faces of {classes[column]} are in {where} (from {_groups(len(members))} of subjects), "
-        lost += "so no training face of it is left when that part is tested"
-        if classes[column] in EMOTIONS:
-            raise InputError(
-                f"{lost}; add people who show {classes[column]}, or give fewer folds or another {argument('seed')}"
-            )
-        warnings.append(lost)
-    tested = range(part_count) if options.holdout is None else (_HOLDOUT_PARTS.index("test"),)
-    for column, label in enumerate(classes):
-        lacking = [part for part in tested if not counts[folds == part, column].any()]
-        if lacking and options.holdout is not None:
-            warnings.append(f"the test part has no face of {label}")
-        elif lacking and not options.loso:
-            warnings.append(f"{len(lacking)} of {part_count} folds have no test face of {label}")
-    return warnings
-
-
-def _with_parts(kept: pa.Table, parts: Integers, options: SplitOptions) -> pa.Table:
-    if options.holdout is not None:
-        columns = {
-            "fold": pa.nulls(len(kept), pa.int32()),
-            "split": pa.array(np.take(_HOLDOUT_PARTS, parts), pa.string()),
-        }
-    else:
-        columns = {"fold": pa.array(parts, pa.int32()), "split": pa.nulls(len(kept), pa.string())}
-    return store.replace_columns(kept, columns)
-
-
-def _parts_of(kept: pa.Table, options: SplitOptions) -> Integers:
-    """Return the part numbers that `_with_parts` wrote."""
-    if options.holdout is not None:
-        return np.asarray(pc.index_in(kept["split"], value_set=pa.array(_HOLDOUT_PARTS)).to_numpy(), np.int64)
-    return np.asarray(kept["fold"].to_numpy(), np.int64)
-
-
-def _with_parts_of(faces: pa.Table, finished: pa.Table) -> pa.Table:
-    """Return all faces with the parts of the kept ones; rejected faces have none."""
-    position = pc.index_in(faces["face_id"], value_set=finished["face_id"].combine_chunks())
-    columns = {name: pc.take(finished[name], position).combine_chunks() for name in ("fold", "split")}
-    return store.replace_columns(faces, columns)
-
-
-def _summarise(finished: pa.Table, parts: Integers, options: SplitOptions, part_count: int) -> tuple[PartSummary, ...]:
-    subjects = np.array(finished["subject_id"].to_pylist(), object)
-    emotions = np.array(finished["emotion"].to_pylist(), object)
-    order = {label: index for index, label in enumerate(EMOTIONS)}
-    summaries = []
-    for part in range(part_count):
-        inside = parts == part
-        found = Counter(label for label in emotions[inside] if label is not None)
-        labels = sorted(found, key=lambda label: (order.get(label, len(order)), label))
-        summaries.append(
-            PartSummary(
-                name=_HOLDOUT_PARTS[part] if options.holdout is not None else str(part),
-                faces=int(inside.sum()),
-                subjects=len(set(subjects[inside]) - {None}),
-                emotions={label: found[label] for label in labels},
-            )
-        )
-    return tuple(summaries)

@@ -77,10 +77,11 @@ OWN = {
     "annotate": {"model"},
     "annotate_agreement": {"overwrite"},
     "annotate_export": {"out"},
+    "split": {"published", "verify", "applied"},
     "train": {"seed"},
     "select": {"frames"},
 }
-"""The same for one command: of a file that it writes itself, what is required, and a key of the recipe."""
+"""The same for one command: of a file that it writes itself or reads, what is required, and a key of the recipe."""
 
 
 def defaults_of(target: Callable[..., Any]) -> dict[str, Any]:

@@ -74,6 +74,29 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Protocol(Fact):
+    """How papers evaluate on a dataset. Exactly one of `folds`, `loso` and `holdout` is given if it has a name.
+
+    Attributes:
+        name: name for `fertools split --protocol`; empty if the split cannot be made from the manifest alone.
+        folds: number of folds of people; None for another way.
+        loso: whether one person is left out at a time.
+        holdout: share of faces that is held out.
+        turns: whether person number i goes to fold i modulo the number of folds.
+        subjects: number of people whose faces take part; None if unknown.
+        emotions: the classes; empty if unknown.
+    """
+
+    name: str = ""
+    folds: int | None = None
+    loso: bool = False
+    holdout: float | None = None
+    turns: bool = False
+    subjects: int | None = None
+    emotions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Expected:
     """Counts of a complete copy.
 
@@ -216,7 +239,7 @@ class Descriptor:
         about: what the dataset contains.
         terms: its terms.
         layouts: the forms in which it circulates; the first that fits is read.
-        protocol: the papers' protocol: folds, dropped classes, metric.
+        protocol: the papers' protocols: folds, dropped classes, metric.
         facts: further facts, such as known irregularities.
         is_own: whether it comes from the workspace and not from fertools.
         digest: digest of the file's content.
@@ -227,7 +250,7 @@ class Descriptor:
     about: str
     terms: Terms
     layouts: tuple[Layout, ...]
-    protocol: tuple[Fact, ...] = ()
+    protocol: tuple[Protocol, ...] = ()
     facts: tuple[Fact, ...] = ()
     is_own: bool = False
     digest: str = ""

@@ -23,6 +23,7 @@ from fertools.sources.datasets.descriptor import (
     Expected,
     Fact,
     Layout,
+    Protocol,
     Table,
     Terms,
 )
@@ -61,7 +62,7 @@ def read_descriptor(path: Path, *, is_own: bool = False) -> Descriptor:
         about=text_in(content, "about", where),
         terms=_terms(table_in(content, "terms", where), f"[terms] of {where}"),
         layouts=tuple(_layout(layout, codes, where) for layout in layouts),
-        protocol=_facts(content, "protocol", where),
+        protocol=tuple(_protocol(table, f"[[protocol]] of {where}") for table in _tables(content, "protocol", where)),
         facts=_facts(content, "facts", where),
         is_own=is_own,
         digest=hash_bytes(path.read_bytes()),
@@ -83,6 +84,29 @@ def _facts(content: Mapping[str, Any], name: str, where: str) -> tuple[Fact, ...
         _only(fact, ("text", "verified", "source"), f"[[{name}]] of {where}")
         found.append(Fact(text_in(fact, "text", f"[[{name}]] of {where}"), _flag(fact, "verified", where)))
     return tuple(found)
+
+
+def _protocol(table: Mapping[str, Any], where: str) -> Protocol:
+    keys = ("text", "verified", "source", "name", "folds", "loso", "holdout", "turns", "subjects", "emotions")
+    _only(table, keys, where)
+    kinds = [kind for kind in ("folds", "loso", "holdout") if kind in table]
+    if "name" in table and len(kinds) != 1:
+        raise InputError(f"{where} has a name and {len(kinds)} of folds, loso and holdout; write exactly one")
+    folds, holdout, subjects = (
+        _number(table[name], f"{name} in {where}") if name in table else None
+        for name in ("folds", "holdout", "subjects")
+    )
+    return Protocol(
+        text_in(table, "text", where),
+        _flag(table, "verified", where),
+        name=_text(table, "name", where),
+        folds=None if folds is None else int(folds),
+        loso=_flag(table, "loso", where),
+        holdout=holdout,
+        turns=_flag(table, "turns", where),
+        subjects=None if subjects is None else int(subjects),
+        emotions=_strings(table.get("emotions", []), f"emotions in {where}"),
+    )
 
 
 def _layout(table: Mapping[str, Any], codes: Mapping[str, Mapping[str, str]], file: str) -> Layout:
