@@ -26,7 +26,7 @@ class PartSummary:
         valence: mean valence; None unless the split is balanced over the VA plane.
         arousal: mean arousal; None in the same case.
         va_distance: share of the part's faces that would have to be elsewhere in the VA plane to be spread like all
-            faces, from 0 to 1, over cells of half a unit; None in the same case.
+            faces, from 0 to 1. Cells are half a unit wide. None in the same case.
     """
 
     name: str
