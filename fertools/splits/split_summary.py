@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.notebook import html_table
-from fertools.manifests.codes import encode
+from fertools.manifests.column_codes import encode
 from fertools.splits.folds import Integers
-from fertools.splits.grouping import VA_COLUMNS, VA_STEPS, encode_classes, va_cells
+from fertools.splits.split_groups import VA_COLUMNS, VA_STEPS, encode_classes, va_cells
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from fertools.splits.audit.all_findings import Pixels, find_all
 from fertools.splits.audit.audit_finding import Finding
 from fertools.splits.audit.audit_table import AuditTable, count_parts
 from fertools.splits.audit.membership_findings import find_links
-from fertools.splits.record import SECTION
+from fertools.splits.split_record import SECTION
 
 if TYPE_CHECKING:
     from fertools.splits.audit.run_audit import AuditReport
