@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import coo_array
 
-from fertools.manifests.codes import Integers, combine, encode, is_equal
+from fertools.manifests.column_codes import Integers, combine, encode, is_equal
 from fertools.manifests.schema import ANIMATED
 
 MEMBERSHIP = (

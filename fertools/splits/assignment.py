@@ -8,8 +8,8 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.splits.characters import assign_beside
 from fertools.splits.folds import Floats, Integers, assign_further, assign_groups
-from fertools.splits.grouping import Grouping
 from fertools.splits.protocol import SplitOptions
+from fertools.splits.split_groups import Grouping
 
 
 def wanted_shares(options: SplitOptions, grouping: Grouping, subject_count: int) -> Floats:

@@ -28,11 +28,11 @@ from scipy.sparse.csgraph import connected_components
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
-from fertools.manifests.codes import Integers, combine, encode, is_equal
+from fertools.manifests.column_codes import Integers, combine, encode, is_equal
 from fertools.manifests.leaks import MEMBERSHIP
 from fertools.manifests.schema import ANIMATED
+from fertools.splits.possible_people import possibly_same
 from fertools.splits.protocol import GroupBy
-from fertools.splits.tracks import possibly_same
 
 COLUMNS = MEMBERSHIP
 """Columns of the manifest that `group_faces` needs."""

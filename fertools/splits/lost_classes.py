@@ -20,7 +20,7 @@ def refuse_lost_classes(
 
     Args:
         options: options of the split.
-        counts: G x (C + 1) face counts of `fertools.splits.grouping.Grouping`.
+        counts: G x (C + 1) face counts of `fertools.splits.split_groups.Grouping`.
         classes: the C labels.
         parts: G part numbers.
         part_count: P, the number of parts.

@@ -25,11 +25,11 @@ from fertools.core.parquet import read_parquet
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
 from fertools.splits.folds import Integers
-from fertools.splits.grouping import SPLIT_COLUMNS
 from fertools.splits.parts import parts_of
 from fertools.splits.protocol import SplitOptions
-from fertools.splits.record import digest_assignment, read_record
 from fertools.splits.resplit import resplit
+from fertools.splits.split_groups import SPLIT_COLUMNS
+from fertools.splits.split_record import digest_assignment, read_record
 
 _KEY = b"fertools.split"
 _VERSION = 1

@@ -17,10 +17,10 @@ from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.splits.characters import assign_beside
 from fertools.splits.folds import Integers, assign_groups_anew, imbalance
-from fertools.splits.grouping import VA_COLUMNS, Grouping, group
 from fertools.splits.lost_classes import refuse_lost_classes
 from fertools.splits.protocol import SplitOptions
-from fertools.splits.record import read_record, recorded_links
+from fertools.splits.split_groups import VA_COLUMNS, Grouping, group
+from fertools.splits.split_record import read_record, recorded_links
 
 
 def resplit(workspace: Workspace, faces: pa.Table, seed: int) -> pa.Table:

@@ -23,21 +23,21 @@ from fertools.manifests.change import changing
 from fertools.splits.assignment import assign, shares_of, wanted_shares
 from fertools.splits.copies import find_links
 from fertools.splits.folds import Floats, Integers, imbalance
-from fertools.splits.grouping import SPLIT_COLUMNS, VA_COLUMNS, Grouping, group
 from fertools.splits.groups import NO_LINKS
 from fertools.splits.lost_classes import refuse_lost_classes
 from fertools.splits.named_protocol import find_protocol
 from fertools.splits.parts import parts_of, refuse_leaks, with_parts, write_parts
 from fertools.splits.protocol import Balance, GroupBy, SplitOptions, describe_difference
 from fertools.splits.published import read_published
-from fertools.splits.record import (
+from fertools.splits.resplit import other_parts
+from fertools.splits.split_groups import SPLIT_COLUMNS, VA_COLUMNS, Grouping, group
+from fertools.splits.split_record import (
     digest_assignment,
     digest_membership,
     read_record,
     recorded_links,
     write_record,
 )
-from fertools.splits.resplit import other_parts
 from fertools.splits.split_summary import SplitSummary, summarise_parts
 
 _KEPT = [("status", "=", "kept")]

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.notebook import html_table
-from fertools.manifests.codes import encode
+from fertools.manifests.column_codes import encode
 from fertools.splits.folds import Integers
-from fertools.splits.grouping import VA_COLUMNS, VA_STEPS, encode_classes, va_cells
+from fertools.splits.split_groups import VA_COLUMNS, VA_STEPS, encode_classes, va_cells
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class PartSummary:
         valence: mean valence; None unless the split is balanced over the VA plane.
         arousal: mean arousal; None in the same case.
         va_distance: share of the part's faces that would have to be elsewhere in the VA plane to be spread like all
-            faces, from 0 to 1, over cells of half a unit; None in the same case.
+            faces, from 0 to 1. Cells are half a unit wide. None in the same case.
     """
 
     name: str

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fertools.core.errors import InputError
-from fertools.manifests.codes import combine, encode
+from fertools.manifests.column_codes import combine, encode
 from fertools.manifests.leaks import COLUMNS, find_leaks
 from fertools.splits.groups import group_faces
 from tests.splits.plain import plain_groups, plain_leaks, plain_subjects

@@ -322,7 +322,7 @@ def test_a_leak_made_by_a_mistake_is_caught_before_anything_is_written(
         groups[0] = (groups[0] + 1) % len(names)
         return groups, names
 
-    monkeypatch.setattr("fertools.splits.grouping.group_faces", group_badly)
+    monkeypatch.setattr("fertools.splits.split_groups.group_faces", group_badly)
     with pytest.raises(CheckFailed, match=r"leaks, the first: subject p\d is in fold"):
         split(workspace, folds=6)
     assert set(_column(workspace, "fold").values()) == {None}

@@ -32,7 +32,7 @@ from fertools.splits.audit.audit_table import AuditTable, count_parts
 from fertools.splits.audit.cases import Cases
 from fertools.splits.audit.coded_column import Coded, Codes
 from fertools.splits.audit.membership_findings import find_links, find_torn
-from fertools.splits.record import SECTION
+from fertools.splits.split_record import SECTION
 
 if TYPE_CHECKING:
     from fertools.splits.audit.run_audit import AuditReport

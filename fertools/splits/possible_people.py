@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from fertools.manifests.codes import Integers
+from fertools.manifests.column_codes import Integers
 
 
 def possibly_same(sources: Integers, frames: Integers, subjects: Integers) -> tuple[Integers, Integers]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fertools.core.vocabulary import EMOTIONS
-from fertools.manifests.codes import encode
+from fertools.manifests.column_codes import encode
 from fertools.splits.characters import find_characters
 from fertools.splits.folds import Integers
 from fertools.splits.groups import COLUMNS, NO_LINKS, group_faces
