@@ -134,7 +134,7 @@ def _neighbours(table: AuditTable, chosen: Bools) -> Integers:
 
 
 def _unseen_together(table: AuditTable, torn: Bools) -> Iterator[Finding]:
-    """Find tracks of one video in two parts that no frame shows together: a tracker that lost a face begins a new one."""
+    """Find tracks of one video in two parts that no frame shows together: a tracker can lose a face."""
     pairs = _possible_people(table, torn & table.column("tracked").known)
     words = "tracks of one video in two parts that may show one person"
     yield from count_cases("maybe-one-person-across", "leak", words, Cases.each(pairs[spans(table, pairs)]))
