@@ -96,6 +96,14 @@ HISTORY = [page for page in PAGES if page.parent.name == "decisions" or page.nam
 """Pages that also name options which are gone, or those of scripts."""
 
 
+def test_every_command_is_in_a_guide() -> None:
+    guides = [page for room in ("tutorial", "how-to", "systems") for page in (ROOT / "docs" / room).glob("*.md")]
+    text = " ".join(" ".join(page.read_text(encoding="utf-8") for page in guides).split())
+    names = [name for name, _ in walk()]
+    assert len(names) > 30
+    assert not [name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)]
+
+
 @pytest.mark.parametrize("page", sorted(set(PAGES) - set(HISTORY)), ids=lambda page: page.name)
 def test_every_option_in_running_text_exists(page: Path) -> None:
     options = [option for _, command in walk() for option in command.params]

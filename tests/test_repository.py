@@ -40,6 +40,13 @@ def test_the_citation_is_of_this_version() -> None:
     assert PROJECT["version"] == fertools.__version__
 
 
+def test_the_newest_changes_are_those_of_this_version_on_its_date() -> None:
+    heading = re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert heading is not None
+    citation = _read("CITATION.cff")
+    assert heading[1] == f"{citation['version']} - {citation['date-released']:%Y-%m-%d}"
+
+
 def test_ci_runs_the_readme_and_every_python() -> None:
     jobs = _read(".github/workflows/ci.yml")["jobs"]
     assert {"run": "bash .ci/run"} in jobs["pinned"]["steps"]
