@@ -24,7 +24,8 @@ _TEXT = """
     ExperimentResult ExportSummary Face FaceConditions FaceDataset FaceLabels FaceRating FaceSelection Faces
     FeatureDistance FertoolsError FilterOptions FilterSummary Finding FoldMean ForgetSummary Gap
     GenerateResult GreyRange IdentifyOptions IdentifySummary ImportSummary IngestOptions IngestSummary
-    InputError Interrupted ItemsFailed LabelColumns LabelCount Leakage MachineError Measured Metric MinFace
+    InputError Interrupted ItemsFailed LabelColumns LabelCount Leakage MachineError ManifestImportSummary
+    Measured Metric MinFace
     Model ModelLabels PersonCount PicturePrediction PicturePredictions PredictSummary PredictionMetrics
     PriorSummary Provenance PublishSummary RaterConsistency RatingsSummary RecipeError RecropOptions
     RecropSummary ResumeRefused RunComparison RunEvaluation SampleOptions SampleSummary SchemaError
@@ -32,7 +33,7 @@ _TEXT = """
     TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align apply_fix
     assess_runs audit collect compare_runs detect draw_contact_sheet draw_dataset draw_face draw_film_strip
     evaluate_runs export export_annotations fill_emotion fill_prior filter_faces forget generate identify
-    import_annotations import_labels ingest list_datasets list_systems load_model measure_agreement merge
+    import_annotations import_labels import_manifest ingest list_datasets list_systems load_model measure_agreement merge
     predict preview_dataset publish pull push read_faces read_sources recrop run_experiment select_frames
     split stats train validate write_audit_page write_stats_page write_suggestions
 """

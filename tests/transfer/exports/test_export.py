@@ -19,7 +19,7 @@ from tests.manifests.rows import Row, build, face
 from tests.transfer.exports.conftest import files_below, id_of, write_pictures
 from tests.transfer.stores import Stopped
 
-FORMATS: tuple[ExportFormat, ...] = ("imagefolder", "webdataset", "huggingface", "coco", "fiftyone", "openface")
+FORMATS: tuple[ExportFormat, ...] = ("imagefolder", "webdataset", "huggingface", "coco", "fiftyone", "openface", "croissant")
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -36,12 +36,12 @@ def test_every_face_is_exported_or_left_out_for_a_reason(
     assert summary.left_out == {"rejected": 1, "in no fold": 1, **unlabelled}
     assert summary.faces + sum(summary.left_out.values()) == len(store.read_faces(workspace))
     table = pq.read_table(tmp_path / "out" / "faces.parquet")
-    assert table.column_names == [*FACES.names, "part", "file"]
+    assert table.column_names == [*FACES.names, "part", "file", "sha256"]
     assert len(table) == summary.faces == sum(summary.parts.values())
     for row in table.to_pylist():
         assert row["part"] == f"fold_{row['fold']}"
         assert (tmp_path / "out" / row["file"]).is_file()
-    # The mark, the record and the table are no files of the layout.
+    # The mark, the record, the table and its descriptions are no files of the layout.
     assert set(table["file"].to_pylist()) < files_below(tmp_path / "out")
     again = export(workspace, tmp_path / "out", options)
     assert (again.written, again.before) == (0, summary.written)
