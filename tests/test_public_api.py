@@ -33,8 +33,8 @@ _TEXT = """
     TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align apply_fix
     assess_runs audit collect compare_runs detect draw_contact_sheet draw_dataset draw_face draw_film_strip
     evaluate_runs export export_annotations fill_emotion fill_prior filter_faces forget generate identify
-    import_annotations import_labels import_manifest ingest list_datasets list_systems load_model measure_agreement merge
-    predict preview_dataset publish pull push read_faces read_sources recrop run_experiment select_frames
+    import_annotations import_labels import_manifest ingest list_datasets list_systems load_model measure_agreement
+    merge predict preview_dataset publish pull push read_faces read_sources recrop run_experiment select_frames
     split stats train validate write_audit_page write_stats_page write_suggestions
 """
 NAMES = _TEXT.split()

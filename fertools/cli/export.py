@@ -58,7 +58,8 @@ def command(out: Path, folder: Path, as_json: bool, **values: Any) -> int:
     """Write the kept faces to FOLDER in a layout that other tools read.
 
     Parts of the split become folders or files, and no person is in two of them. A table faces.parquet has every column
-    of the manifest. croissant.json and DATACARD.md say what the dataset is. Run the same command again to resume after any stop.
+    of the manifest. croissant.json and DATACARD.md say what the dataset is. Run the same command again to resume after
+    any stop.
     """
     from fertools.core.progress import Progress
     from fertools.transfer.exports.export import export

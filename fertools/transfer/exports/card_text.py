@@ -35,16 +35,24 @@ def _lines(card: DatasetCard) -> Iterator[str]:
     yield from ("", "`faces.parquet` has a row per face. `croissant.json` says the same as this card to programs.", "")
     yield from ("## Terms", "")
     rows = tuple(
-        (one.name or "no name", f"{one.faces:,}", one.licence or "not recorded", _SHARING[one.may_share], one.cite or "not recorded")
+        (
+            one.name or "no name",
+            f"{one.faces:,}",
+            one.licence or "not recorded",
+            _SHARING[one.may_share],
+            one.cite or "not recorded",
+        )
         for one in card.terms
     )
     yield format_table(
-        ResultTable("Datasets in the export", ("dataset", "faces", "licence", "may be passed on", "cite"), rows), "markdown"
+        ResultTable("Datasets in the export", ("dataset", "faces", "licence", "may be passed on", "cite"), rows),
+        "markdown",
     )
     yield from ("", "The terms of each dataset hold for its faces, whoever passes them on.", "", "## Faces", "")
     labels = list(dict.fromkeys(label for counts in card.labels.values() for label in counts))
     counted = tuple(
-        (label or "no label", *(f"{counts.get(label, 0):,}" for counts in card.labels.values())) for label in sorted(labels)
+        (label or "no label", *(f"{counts.get(label, 0):,}" for counts in card.labels.values()))
+        for label in sorted(labels)
     )
     yield format_table(ResultTable("Faces by expression and part", ("expression", *card.labels), counted), "markdown")
     for topic, texts in card.statements.items():

@@ -108,7 +108,12 @@ class PictureFiles:
 
 
 def describe_croissant(
-    card: DatasetCard, root: Path, documents: Sequence[str], table: str, schema: pa.Schema, pictures: PictureFiles | None
+    card: DatasetCard,
+    root: Path,
+    documents: Sequence[str],
+    table: str,
+    schema: pa.Schema,
+    pictures: PictureFiles | None,
 ) -> dict[str, Any]:
     """Return the description of an export as JSON-LD.
 

@@ -118,7 +118,9 @@ def make_card(workspace: Workspace, faces: ChosenFaces, options: DatasetExportOp
     terms = tuple(_terms(table, settings.get(TERMS_SECTION, {})))
     names = ", ".join(one.name for one in terms if one.name)
     title = options.title or f"Faces of {names or workspace.root.name}"
-    counted = f"{len(table):,} faces of {people:,} known people in {_distinct(table, 'source_id'):,} videos and pictures"
+    counted = (
+        f"{len(table):,} faces of {people:,} known people in {_distinct(table, 'source_id'):,} videos and pictures"
+    )
     described = f"{counted}, with expressions, valence and arousal where they are known. Exported by fertools."
     found = {
         "dataUseCases": _uses(faces),
@@ -237,7 +239,11 @@ def _generated(table: pa.Table) -> list[str]:
 
 def _annotation(table: pa.Table) -> list[str]:
     texts = []
-    for column, what in (("emotion_origin", "Expression"), ("va_origin", "Valence and arousal"), ("subject_origin", "Person")):
+    for column, what in (
+        ("emotion_origin", "Expression"),
+        ("va_origin", "Valence and arousal"),
+        ("subject_origin", "Person"),
+    ):
         counts = {
             _ORIGINS.get(origin, origin.replace("import:", "imported from ")): count
             for origin, count in _counts_of(table, column).items()
@@ -252,10 +258,12 @@ def _agreement(table: pa.Table) -> list[str]:
     if raters["max"] is None:
         return ["Not measured: no face has values of several raters here."]
     texts = [f"Valence and arousal: {raters['min']} to {raters['max']} raters per face."]
-    for name in ("valence_spread", "arousal_spread"):
-        if (mean := pc.mean(table[name]).as_py()) is not None:
-            texts.append(f"Mean standard deviation of {name.removesuffix('_spread')} over raters: {mean:.3f}.")
-    return texts
+    means = {name: pc.mean(table[f"{name}_spread"]).as_py() for name in ("valence", "arousal")}
+    return texts + [
+        f"Mean standard deviation of {name} over raters: {mean:.3f}."
+        for name, mean in means.items()
+        if mean is not None
+    ]
 
 
 def _machines(table: pa.Table, ingest: Mapping[str, Any]) -> list[str]:
@@ -273,7 +281,7 @@ def _biases(table: pa.Table, drawn: int) -> Iterator[str]:
     """Yield what the table itself shows; no picture is read."""
     yield "Demographics are unknown: age, gender, skin tone and origin of the people are not recorded."
     if drawn:
-        yield f"{drawn:,} of {len(table):,} faces are drawings of people who do not exist, which differ less than people."
+        yield f"{drawn:,} of {len(table):,} faces are drawings of people who do not exist."
     counts = _counts_of(table, "emotion")
     labelled = {name: count for name, count in counts.items() if name}
     total = sum(labelled.values())
@@ -301,7 +309,9 @@ def _one_sided(table: pa.Table) -> Iterator[str]:
     if len({dataset for _, dataset in pairs}) < 2:
         return
     found = Counter(emotion for emotion, _ in pairs if emotion is not None)
-    for emotion, dataset in sorted((emotion, dataset or "unnamed") for emotion, dataset in pairs if emotion is not None):
+    for emotion, dataset in sorted(
+        (emotion, dataset or "unnamed") for emotion, dataset in pairs if emotion is not None
+    ):
         if found[emotion] == 1:
             yield f"All faces with {emotion} are from the dataset {dataset}."
 
@@ -320,7 +330,9 @@ def _terms(table: pa.Table, recorded: Mapping[str, Any]) -> Iterator[DatasetTerm
     pairs = Counter(zip(table["dataset"].to_pylist(), table["licence"].to_pylist(), strict=True))
     for (name, licence), count in sorted(pairs.items(), key=lambda pair: (pair[0][0] or "", pair[0][1] or "")):
         known = recorded.get(name, {}) if name else {}
-        yield DatasetTerms(name or "", count, licence or known.get("licence", ""), known.get("may_share"), known.get("cite", ""))
+        yield DatasetTerms(
+            name or "", count, licence or known.get("licence", ""), known.get("may_share"), known.get("cite", "")
+        )
 
 
 def _counts_of(table: pa.Table, column: str) -> dict[str, int]:

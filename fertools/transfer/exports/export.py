@@ -22,6 +22,7 @@ from fertools.ingestion.extract import flush_crops
 from fertools.manifests import store
 from fertools.transfer.exports.chosen_faces import ChosenFaces, choose_faces
 from fertools.transfer.exports.coco_annotations import write_coco
+from fertools.transfer.exports.description import ExportedFaces, describe_export
 from fertools.transfer.exports.export_folder import ExportFolder
 from fertools.transfer.exports.export_job import ExportJob
 from fertools.transfer.exports.export_options import DatasetExportOptions
@@ -29,7 +30,6 @@ from fertools.transfer.exports.export_record import make_record, refuse_foreign_
 from fertools.transfer.exports.exported_folders import record_export
 from fertools.transfer.exports.fiftyone_labels import write_fiftyone
 from fertools.transfer.exports.hub_table import write_hub_tables
-from fertools.transfer.exports.description import ExportedFaces, describe_export
 from fertools.transfer.exports.image_folder import write_image_folder, write_pictures
 from fertools.transfer.exports.openface_csv import write_openface
 from fertools.transfer.exports.tar_samples import write_tars

@@ -89,7 +89,9 @@ def test_each_file_has_its_digest_and_each_column_a_field(workspace: Workspace, 
     for name, one in objects.items():
         assert one["sha256"] == hashlib.sha256((out / name).read_bytes()).hexdigest()
         assert one["contentSize"] == f"{(out / name).stat().st_size} B"
-    (fields,) = ({one["name"]: one for one in found["field"]} for found in content["recordSet"] if found["name"] == "faces")
+    (fields,) = (
+        {one["name"]: one for one in found["field"]} for found in content["recordSet"] if found["name"] == "faces"
+    )
     assert list(fields) == pq.read_schema(out / "faces.parquet").names == [*FACES.names, "part", "file", "sha256"]
     assert fields["landmarks"]["arrayShape"] == "5,2"
     assert fields["generator_folds"]["arrayShape"] == "-1"
@@ -100,11 +102,19 @@ def test_the_card_and_the_description_say_the_same(workspace: Workspace, tmp_pat
     record = {"may_share": True, "licence": "on request", "cite": "Doe, Faces, 2020"}
     workspace.save_settings("datasets", {"made": record})
     options = DatasetExportOptions(
-        "croissant", title="Four people", creator=("A. Maker", "B. Maker"), url="https://x.org/4", published="2026-12-01"
+        "croissant",
+        title="Four people",
+        creator=("A. Maker", "B. Maker"),
+        url="https://x.org/4",
+        published="2026-12-01",
     )
     content = described(workspace, tmp_path / "out", options)
     card = (tmp_path / "out" / "DATACARD.md").read_text(encoding="utf-8")
-    assert (content["name"], content["url"], content["datePublished"]) == ("Four people", options.url, options.published)
+    assert (content["name"], content["url"], content["datePublished"]) == (
+        "Four people",
+        options.url,
+        options.published,
+    )
     assert [one["name"] for one in content["creator"]] == ["A. Maker", "B. Maker"]
     assert content["citeAs"] == "Doe, Faces, 2020"
     assert [one["name"] for one in content["license"]] == ["CC0-1.0", "on request"]
@@ -113,7 +123,13 @@ def test_the_card_and_the_description_say_the_same(workspace: Workspace, tmp_pat
         for sentence in [said] if isinstance(said, str) else said:
             assert sentence.split(". ")[0] in card
         assert f"## {heading}" in card
-    for part in ("# Four people", "A. Maker, B. Maker", "https://x.org/4", "2026-12-01", "| made | 12 | CC0-1.0 | yes |"):
+    for part in (
+        "# Four people",
+        "A. Maker, B. Maker",
+        "https://x.org/4",
+        "2026-12-01",
+        "| made | 12 | CC0-1.0 | yes |",
+    ):
         assert part in card
 
 

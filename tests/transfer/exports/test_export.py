@@ -19,7 +19,15 @@ from tests.manifests.rows import Row, build, face
 from tests.transfer.exports.conftest import files_below, id_of, write_pictures
 from tests.transfer.stores import Stopped
 
-FORMATS: tuple[ExportFormat, ...] = ("imagefolder", "webdataset", "huggingface", "coco", "fiftyone", "openface", "croissant")
+FORMATS: tuple[ExportFormat, ...] = (
+    "imagefolder",
+    "webdataset",
+    "huggingface",
+    "coco",
+    "fiftyone",
+    "openface",
+    "croissant",
+)
 
 
 def content(folder: Path) -> dict[str, bytes]:
