@@ -31,6 +31,7 @@ from fertools.ingestion.ingest import open_for_writing
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
 from fertools.manifests.tombstones import read_tombstones
+from fertools.manifests.track_invariants import lost_between
 from fertools.manifests.validation import check
 from fertools.manifests.validation_context import ValidationContext
 from fertools.transfer.exports.export_record import read_record
@@ -154,6 +155,11 @@ def _choose(workspace: Workspace, table: pa.Table, before: pa.Table) -> tuple[pa
             "of a video or picture that is here already",
             pc.is_in(table["source_id"], value_set=pa.array(sorted(others), pa.string())),
         )
+    lost = lost_between(_context(workspace, table.select(FACES.names)))
+    leave(
+        "interpolated from faces that were not exported",
+        pc.is_in(table["face_id"], value_set=pa.array(lost, pa.string())),
+    )
     folds = set(table["fold"].to_pylist()) - {None}
     if folds and folds != set(range(max(folds) + 1)):
         # Folds of a part of a dataset are no protocol.
@@ -164,16 +170,19 @@ def _choose(workspace: Workspace, table: pa.Table, before: pa.Table) -> tuple[pa
     return table, left_out
 
 
-def _refuse_invalid(workspace: Workspace, faces: pa.Table, folder: Path) -> None:
-    """Raise InputError if the rows break an invariant of the manifest."""
-    context = ValidationContext(
+def _context(workspace: Workspace, faces: pa.Table) -> ValidationContext:
+    return ValidationContext(
         workspace=workspace,
         faces=faces,
         sources=sources_of(faces),
         labels=load_lexicon(workspace.root).labels,
         by_source=False,
     )
-    broken = [one for one in check(context).violations if one.invariant not in _AFTERWARDS]
+
+
+def _refuse_invalid(workspace: Workspace, faces: pa.Table, folder: Path) -> None:
+    """Raise InputError if the rows break an invariant of the manifest."""
+    broken = [one for one in check(_context(workspace, faces)).violations if one.invariant not in _AFTERWARDS]
     if broken:
         raise InputError(f"{folder} cannot be imported: {broken[0].message}; correct the dataset and export again")
 

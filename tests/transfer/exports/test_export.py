@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from fertools.transfer.exports import export as exporting
 from fertools.transfer.exports.export import export
 from fertools.transfer.exports.export_folder import ExportFolder
 from fertools.transfer.exports.export_options import DatasetExportOptions, ExportFormat
+from fertools.transfer.forget import forget
 from tests.manifests.rows import Row, build, face
 from tests.transfer.exports.conftest import files_below, id_of, write_pictures
 from tests.transfer.stores import Stopped
@@ -243,3 +245,17 @@ def test_an_emotion_that_the_lexicon_lacks_is_left_out(workspace: Workspace, tmp
     store.write_table(workspace.manifest, FACES, store.replace_columns(faces, {"emotion": emotions}))
     summary = export(workspace, tmp_path / "out", DatasetExportOptions("webdataset"))
     assert summary.left_out == {"rejected": 1, "in no fold": 1, "with an emotion that the lexicon lacks": 4}
+
+
+def test_forget_names_the_exports_that_have_the_face(workspace: Workspace, tmp_path: Path) -> None:
+    for name, part in (("all", ()), ("one", ("fold_1",)), ("gone", ()), ("stopped", ())):
+        export(workspace, tmp_path / name, DatasetExportOptions("croissant", part=part))
+    shutil.rmtree(tmp_path / "gone")
+    (tmp_path / "stopped" / "faces.parquet").unlink()
+    # Anna is in fold 0.
+    planned = forget(workspace, subjects=["anna"], dry_run=True)
+    assert planned.exports == (str(tmp_path / "all"), str(tmp_path / "stopped"))
+    assert forget(workspace, subjects=["anna"]) == planned
+    assert forget(workspace, subjects=["ben"], dry_run=True).exports == tuple(
+        str(tmp_path / name) for name in ("all", "one", "stopped")
+    )

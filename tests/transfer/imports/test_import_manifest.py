@@ -102,8 +102,7 @@ def _rows(draw: st.DrawFn) -> list[Row]:
             "arousal": point and point[1],
             "va_origin": point and "people",
             "va_raters": point and draw(st.integers(1, 9)),
-            "landmarks": draw(st.sampled_from((None, row["landmarks"]))),
-            "landmarks_smoothed": draw(st.sampled_from((None, row["landmarks"]))) if is_video else None,
+            "landmarks_smoothed": row["landmarks"] if is_video and draw(st.booleans()) else None,
             "licence": draw(st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)),
             "yaw_deg": draw(st.none() | st.floats(-90, 90, width=32)),
             "subject_id": f"p{number}",
@@ -304,6 +303,26 @@ def test_a_part_comes_without_its_folds(workspace: Workspace, tmp_path: Path) ->
     back = Workspace(tmp_path / "back")
     assert import_manifest(tmp_path / "out", back).faces == 6
     assert {row["fold"] for row in faces_of(back).values()} == {None}
+    assert validate(back).ok
+
+
+def test_a_face_between_others_needs_them(tmp_path: Path) -> None:
+    seen = {"landmarks_smoothed": face("one")["landmarks"]}
+    between = seen | {"interpolated": True, "det_score": None, "landmarks": None}
+    rejected = {"status": "rejected", "reason": "blurred"}
+    rows = [
+        face("a", frame=0, **seen),
+        face("b", frame=1, **between),
+        face("c", frame=2, **seen),
+        face("d", frame=3, **between),
+        face("e", frame=4, **seen | rejected),
+    ]
+    built = build(tmp_path / "dataset", rows, crops=True)
+    assert validate(built).ok
+    export(built, tmp_path / "out", DatasetExportOptions("croissant"))
+    back = Workspace(tmp_path / "back")
+    assert import_manifest(tmp_path / "out", back).left_out == {"interpolated from faces that were not exported": 1}
+    assert faces_of(back).keys() == {identify(name) for name in "abc"}
     assert validate(back).ok
 
 
