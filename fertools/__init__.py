@@ -145,6 +145,8 @@ if TYPE_CHECKING:
     from fertools.transfer.exports.export_options import DatasetExportOptions as DatasetExportOptions
     from fertools.transfer.forget import ForgetSummary as ForgetSummary
     from fertools.transfer.forget import forget as forget
+    from fertools.transfer.imports.import_manifest import ManifestImportSummary as ManifestImportSummary
+    from fertools.transfer.imports.import_manifest import import_manifest as import_manifest
     from fertools.transfer.inventory import CopySummary as CopySummary
     from fertools.transfer.merge import merge as merge
     from fertools.transfer.pull import pull as pull
@@ -246,6 +248,7 @@ _NAMES = {
     "fertools.transfer.forget": ("ForgetSummary", "forget"),
     "fertools.transfer.exports.export": ("DatasetExportSummary", "export"),
     "fertools.transfer.exports.export_options": ("DatasetExportOptions",),
+    "fertools.transfer.imports.import_manifest": ("ManifestImportSummary", "import_manifest"),
     "fertools.transfer.inventory": ("CopySummary",),
     "fertools.transfer.merge": ("merge",),
     "fertools.transfer.pull": ("pull",),

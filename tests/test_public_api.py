@@ -17,23 +17,23 @@ import fertools
 from fertools.core import errors
 
 _TEXT = """
-    Agreement Anchoring AuditReport AxisConsistency CheckFailed CollectOptions CollectSummary
-    ComparisonResult ConfidenceInterval ConfusionMatrix ContactSheetOptions CopySummary DataState
-    DatasetExportOptions DatasetExportSummary DatasetPreview DatasetStats Descriptor DeviceError
-    Disagreement Distribution DomainData Embedder EmbedderCard Estimate Evaluation EvaluationOptions
-    ExperimentResult ExportSummary Face FaceConditions FaceDataset FaceLabels FaceRating FaceSelection Faces
-    FeatureDistance FertoolsError FilterOptions FilterSummary Finding FoldMean ForgetSummary Gap
-    GenerateResult GreyRange IdentifyOptions IdentifySummary ImportSummary InUse IngestOptions IngestSummary
-    InputError Interrupted ItemsFailed LabelColumns LabelCount Leakage MachineError Measured Metric MinFace
-    Model ModelLabels PersonCount PicturePrediction PicturePredictions PredictSummary PredictionMetrics
-    PriorSummary Provenance PublishSummary RaterConsistency RatingsSummary RecipeError RecropOptions
-    RecropSummary ResumeRefused RunComparison RunEvaluation SampleOptions SampleSummary SchemaError
-    SelectOptions SelectSummary SourceCount SplitCheck SplitFix SplitSummary StorageError SystemList SystemState
-    TrainResult TranslationMetrics ValidationReport WeightsState Workspace __version__ align apply_fix apply_split
-    assess_runs audit collect compare_runs detect draw_contact_sheet draw_dataset draw_face draw_film_strip
-    evaluate_runs export export_annotations fill_emotion fill_prior filter_faces forget generate identify
-    import_annotations import_labels ingest list_datasets list_systems load_model measure_agreement merge
-    predict preview_dataset publish publish_split pull push read_faces read_sources recrop run_experiment select_frames
+    Agreement Anchoring AuditReport AxisConsistency CheckFailed CollectOptions CollectSummary ComparisonResult
+    ConfidenceInterval ConfusionMatrix ContactSheetOptions CopySummary DataState DatasetExportOptions
+    DatasetExportSummary DatasetPreview DatasetStats Descriptor DeviceError Disagreement Distribution DomainData
+    Embedder EmbedderCard Estimate Evaluation EvaluationOptions ExperimentResult ExportSummary Face
+    FaceConditions FaceDataset FaceLabels FaceRating FaceSelection Faces FeatureDistance FertoolsError
+    FilterOptions FilterSummary Finding FoldMean ForgetSummary Gap GenerateResult GreyRange IdentifyOptions
+    IdentifySummary ImportSummary InUse IngestOptions IngestSummary InputError Interrupted ItemsFailed
+    LabelColumns LabelCount Leakage MachineError ManifestImportSummary Measured Metric MinFace Model ModelLabels
+    PersonCount PicturePrediction PicturePredictions PredictSummary PredictionMetrics PriorSummary Provenance
+    PublishSummary RaterConsistency RatingsSummary RecipeError RecropOptions RecropSummary ResumeRefused
+    RunComparison RunEvaluation SampleOptions SampleSummary SchemaError SelectOptions SelectSummary SourceCount
+    SplitCheck SplitFix SplitSummary StorageError SystemList SystemState TrainResult TranslationMetrics
+    ValidationReport WeightsState Workspace __version__ align apply_fix apply_split assess_runs audit collect
+    compare_runs detect draw_contact_sheet draw_dataset draw_face draw_film_strip evaluate_runs export
+    export_annotations fill_emotion fill_prior filter_faces forget generate identify import_annotations
+    import_labels import_manifest ingest list_datasets list_systems load_model measure_agreement merge predict
+    preview_dataset publish publish_split pull push read_faces read_sources recrop run_experiment select_frames
     split stats train validate verify_split write_audit_page write_stats_page write_suggestions
 """
 NAMES = _TEXT.split()

@@ -49,12 +49,17 @@ from fertools.transfer.exports.export_options import DatasetExportOptions, Expor
 @click.option(
     "--allow-restricted", is_flag=True, help="Export datasets whose terms forbid passing their pictures on, too."
 )
+@click.option("--title", metavar="TEXT", help="Name of the dataset in its description.  [default: names of datasets]")
+@click.option("--creator", multiple=True, metavar="NAME", help="Maker of the dataset. Repeat it for more.")
+@click.option("--url", metavar="ADDRESS", help="Address of the dataset, for its description.")
+@click.option("--published", metavar="DAY", help="Day of the publication, such as 2026-12-01.")
 @json_option
 def command(out: Path, folder: Path, as_json: bool, **values: Any) -> int:
     """Write the kept faces to FOLDER in a layout that other tools read.
 
     Parts of the split become folders or files, and no person is in two of them. A table faces.parquet has every column
-    of the manifest. Run the same command again to resume after any stop.
+    of the manifest. croissant.json and DATACARD.md say what the dataset is. Run the same command again to resume after
+    any stop.
     """
     from fertools.core.progress import Progress
     from fertools.transfer.exports.export import export

@@ -39,6 +39,7 @@ COMMANDS = {
     "push": "Copy the dataset to object storage, such as s3://bucket/name.",
     "pull": "Copy a dataset, or what is new in it, from object storage.",
     "export": "Write the faces in a layout of other tools, such as COCO or WebDataset.",
+    "import-manifest": "Make a dataset of what `export` wrote.",
     "forget": "Remove people, videos or single faces for good.",
     "recrop": "Write crops of another template or size, without detecting again.",
     "annotate": "Label faces with valence, arousal and emotion.",
@@ -81,7 +82,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"fertools.cli.{cmd_name}").command
+        command = importlib.import_module(f"fertools.cli.{cmd_name.replace('-', '_')}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"fertools.cli.{cmd_name}.command is not a command")
         return command

@@ -72,9 +72,11 @@ def set_torch_threads(count: int | None) -> int | None:
     Returns:
         The previous number; None if torch is not imported.
     """
-    torch = sys.modules.get("torch")
-    if torch is None:
+    if "torch" not in sys.modules:
         return None
+    # Another thread may be importing it at this moment. Then this line waits for the end of that.
+    import torch
+
     before: int = torch.get_num_threads()
     torch.set_num_threads(count or processors())
     return before

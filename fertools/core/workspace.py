@@ -157,6 +157,11 @@ class Workspace:
         return self.root / "manifests" / "merged.json"
 
     @property
+    def exports(self) -> Path:
+        """`manifests/exports.json`: the folders that faces of this workspace were exported to."""
+        return self.root / "manifests" / "exports.json"
+
+    @property
     def decisions(self) -> Path:
         """`annotations/people.jsonl`: the append-only log of decisions about who is who."""
         return self.root / "annotations" / "people.jsonl"

@@ -21,6 +21,7 @@ from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.ingestion.shards import shard_folders
 from fertools.manifests import store
 from fertools.manifests.tombstones import add_tombstones, read_tombstones
+from fertools.transfer.exports.exported_folders import exports_with
 from fertools.transfer.forget_store import forget_in_store
 from fertools.transfer.forget_target import Target, find_target, read_target
 from fertools.transfer.forget_workspace import Erased, erase, find_remaining
@@ -29,7 +30,7 @@ from fertools.transfer.merged_folders import merged_workspaces
 
 
 @dataclass(frozen=True)
-class ForgetSummary(HtmlFields):
+class ForgetSummary(Erased, HtmlFields):
     """What `forget` removed, and what it cannot remove. The counts are totals of all workspaces.
 
     Attributes:
@@ -40,28 +41,20 @@ class ForgetSummary(HtmlFields):
         records: number of ratings and of other rows, lines and entries about the faces.
         pictures: number of other pictures, such as generated faces, sample grids and reports.
         caches: number of files of caches, which are made again when they are needed.
-        workspaces: folders of the workspaces that were searched.
         trained: runs whose networks learned from the people, or were selected by them.
         tested: other runs that were given their faces. If the people had other identifiers then, these learned, too.
         untraceable: runs without the records that tell whether they saw the people.
+        workspaces: folders of the workspaces that were searched.
         originals: files of the user that still show the faces.
+        exports: folders of exports that still have the faces.
         stores: addresses of the copies of these workspaces, which are cleaned as well.
         unreached: those that could not be cleaned, with the reason.
         remaining: texts in the workspaces that still mention a face.
     """
 
-    faces: int = 0
-    sources: int = 0
-    crops: int = 0
-    generated: int = 0
-    records: int = 0
-    pictures: int = 0
-    caches: int = 0
     workspaces: tuple[str, ...] = ()
-    trained: tuple[str, ...] = ()
-    tested: tuple[str, ...] = ()
-    untraceable: tuple[str, ...] = ()
     originals: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     unreached: tuple[str, ...] = ()
     remaining: tuple[str, ...] = ()
@@ -146,6 +139,7 @@ def _plan(
         **asdict(erased),
         workspaces=tuple(str(one.root) for one in places),
         originals=tuple(sorted({path for target in targets.values() for path in target.originals})),
+        exports=tuple(name for one, target in targets.items() for name in exports_with(one, target.faces)),
         stores=tuple(url for one in places for url in known_stores(one)),
     )
     return targets, summary

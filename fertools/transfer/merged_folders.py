@@ -1,13 +1,11 @@
-"""The record of the workspaces that were merged into one, in which `forget` finds copies of the same faces."""
+"""The workspaces that were merged into one, and have copies of the same faces."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from fertools.core import files
-from fertools.core.explain import reading
 from fertools.core.workspace import Workspace
+from fertools.transfer.folder_record import add_folders, read_folders
 
 
 def merged_workspaces(workspace: Workspace) -> list[Workspace]:
@@ -16,10 +14,7 @@ def merged_workspaces(workspace: Workspace) -> list[Workspace]:
     Raises:
         InputError: the record is damaged.
     """
-    if not workspace.merged.is_file():
-        return []
-    with reading(workspace.merged, "is damaged", "remove it, and name the other workspaces when you forget faces"):
-        return [Workspace(workspace.path_of(str(name))) for name in json.loads(workspace.merged.read_bytes())]
+    return list(map(Workspace, read_folders(workspace, workspace.merged)))
 
 
 def record_merged(workspace: Workspace, others: Sequence[Workspace]) -> None:
@@ -28,7 +23,5 @@ def record_merged(workspace: Workspace, others: Sequence[Workspace]) -> None:
     Raises:
         StorageError: the record cannot be written.
     """
-    known = merged_workspaces(workspace)
-    new = [one for one in others if one not in known and not one.root.is_relative_to(workspace.shards)]
-    if new:
-        files.write_json(workspace.merged, [workspace.name_of(one.root) for one in (*known, *new)])
+    new = [one.root for one in others if not one.root.is_relative_to(workspace.shards)]
+    add_folders(workspace, workspace.merged, new)

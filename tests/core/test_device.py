@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import sys
+import threading
+from concurrent import futures
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,9 @@ import torch
 from fertools.core import device
 from fertools.core.device import choose_device, spread
 from fertools.core.errors import DeviceError
+
+BEGUN, GO_ON = threading.Event(), threading.Event()
+"""The import of a module of a test has begun, and may end."""
 
 
 @pytest.fixture
@@ -46,3 +52,24 @@ def test_a_driver_is_what_can_be_loaded(monkeypatch: pytest.MonkeyPatch, there: 
     monkeypatch.setattr(ctypes, "CDLL", load)
     monkeypatch.setattr(Path, "exists", lambda _: False)
     assert device._may_have_gpu() is there
+
+
+def test_the_threads_of_torch_are_set_when_another_thread_has_imported_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The module is in sys.modules from the first moment of its import, and has its functions only at the end.
+    (tmp_path / "torch.py").write_text(
+        "import tests.core.test_device as test\n"
+        "test.BEGUN.set()\ntest.GO_ON.wait(30)\n"
+        "set_num_threads = print\ndef get_num_threads():\n    return 7\n"
+    )
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with futures.ThreadPoolExecutor(2) as threads:
+        importing = threads.submit(importlib.import_module, "torch")
+        assert BEGUN.wait(30)
+        setting = threads.submit(device.set_torch_threads, 1)
+        futures.wait([setting], timeout=0.2)
+        GO_ON.set()
+        importing.result()
+        assert setting.result() == 7

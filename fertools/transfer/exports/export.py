@@ -1,7 +1,8 @@
 """`export`: hand the faces of a dataset on in a layout that other tools read.
 
-Every layout has a table `faces.parquet` beside it: all columns of the manifest, the part of the split, and the file of
-each face. A stopped export continues, and a finished one changes nothing.
+Every layout has a table `faces.parquet` beside it: all columns of the manifest, the part of the split, and the file and
+digest of each face. A description for programs and a card for people say what it is. A stopped export continues, and a
+finished one changes nothing.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fertools.core import files, products
 from fertools.core.arguments import given
@@ -24,18 +22,18 @@ from fertools.ingestion.extract import flush_crops
 from fertools.manifests import store
 from fertools.transfer.exports.chosen_faces import ChosenFaces, choose_faces
 from fertools.transfer.exports.coco_annotations import write_coco
+from fertools.transfer.exports.description import ExportedFaces, describe_export
 from fertools.transfer.exports.export_folder import ExportFolder
 from fertools.transfer.exports.export_job import ExportJob
 from fertools.transfer.exports.export_options import DatasetExportOptions
 from fertools.transfer.exports.export_record import make_record, refuse_foreign_folder, refuse_other_export
+from fertools.transfer.exports.exported_folders import record_export
 from fertools.transfer.exports.fiftyone_labels import write_fiftyone
 from fertools.transfer.exports.hub_table import write_hub_tables
-from fertools.transfer.exports.image_folder import write_image_folder
+from fertools.transfer.exports.image_folder import write_image_folder, write_pictures
 from fertools.transfer.exports.openface_csv import write_openface
 from fertools.transfer.exports.tar_samples import write_tars
 
-TABLE_NAME = "faces.parquet"
-"""Name of the table beside every layout."""
 _WRITERS: dict[str, Callable[[ExportJob], list[str]]] = {
     "imagefolder": write_image_folder,
     "webdataset": write_tars,
@@ -43,6 +41,7 @@ _WRITERS: dict[str, Callable[[ExportJob], list[str]]] = {
     "coco": write_coco,
     "fiftyone": write_fiftyone,
     "openface": write_openface,
+    "croissant": write_pictures,
 }
 
 
@@ -81,7 +80,7 @@ def export(
     and never from paths in the manifest.
 
     Args:
-        workspace: workspace of the faces; it is not changed.
+        workspace: workspace of the faces. Only its record of exports changes, in which `forget` looks.
         out: folder of the export: a new or empty one, or that of a stopped export with the same options.
         options: format and conditions; None for an ImageFolder of all kept faces.
         report: receives the progress.
@@ -111,6 +110,7 @@ def export(
             _refuse_missing(workspace, faces)
         record = make_record(workspace, faces, options)
         if not refuse_other_export(record, out):
+            record_export(workspace, out)
             record.write(out)
         products.mark(out)
         files.remove_unfinished(out)
@@ -119,9 +119,7 @@ def export(
         names = _WRITERS[options.format](
             ExportJob(faces, folder, workspace.root, options.shard_faces, _counter(report))
         )
-        with folder.writing(TABLE_NAME) as temporary:
-            if temporary is not None:
-                pq.write_table(faces.table.append_column("file", pa.array(names, pa.string())), temporary)
+        describe_export(workspace, ExportedFaces(faces, names), folder, options)
         flush_crops()
         if folder.written:
             replace(record, finished=True).write(out)

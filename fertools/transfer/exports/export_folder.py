@@ -25,11 +25,13 @@ class ExportFolder:
         root: the folder.
         written: number of files that were written.
         before: number of files that were there already.
+        documents: paths below the folder of all files that `writing` wrote or found, in that order.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.written = self.before = 0
+        self.documents: list[str] = []
         self._folders: set[Path] = set()
 
     def copy(self, source: Path, *names: str) -> None:
@@ -63,6 +65,7 @@ class ExportFolder:
             StorageError: the disk is full or cannot be written.
         """
         target = self.place(*names)
+        self.documents.append("/".join(names))
         if target.is_file() and not target.is_symlink():
             self.before += 1
             yield None

@@ -12,12 +12,14 @@ from fertools.core.errors import InputError, ResumeRefused
 from fertools.core.hashing import fingerprint
 from fertools.core.products import MARKER
 from fertools.core.workspace import PRODUCT_FOLDERS, Workspace
+from fertools.ingestion.dataset_sources import SECTION as TERMS_SECTION
 from fertools.manifests import store
 from fertools.transfer.exports.chosen_faces import ChosenFaces
 from fertools.transfer.exports.export_options import DatasetExportOptions
 
 RECORD_NAME = "export.json"
 """Name of the file of the record."""
+_TERMS = ("licence", "may_share", "cite")
 _REMEDY = "remove the folder and export again"
 
 
@@ -31,6 +33,7 @@ class ExportRecord:
         parts: number of faces of each part.
         classes: labels in the order of their numbers.
         left_out: number of faces of the manifest that were not exported, by reason.
+        terms: licence, permission to pass pictures on, and work to cite, by dataset, where they are recorded.
         finished: whether every file is there.
     """
 
@@ -39,6 +42,7 @@ class ExportRecord:
     parts: dict[str, int]
     classes: tuple[str, ...]
     left_out: dict[str, int]
+    terms: dict[str, dict[str, Any]]
     finished: bool = False
 
     def write(self, root: Path) -> None:
@@ -61,7 +65,13 @@ def make_record(workspace: Workspace, faces: ChosenFaces, options: DatasetExport
         store.fingerprint(faces.table, faces.table.column_names),
         faces.classes,
     ]
-    return ExportRecord(options.format, fingerprint(content), faces.parts, faces.classes, faces.left_out)
+    exported = set(faces.table["dataset"].to_pylist())
+    terms = {
+        name: {key: record[key] for key in _TERMS if key in record}
+        for name, record in workspace.settings().get(TERMS_SECTION, {}).items()
+        if name in exported
+    }
+    return ExportRecord(options.format, fingerprint(content), faces.parts, faces.classes, faces.left_out, terms)
 
 
 def refuse_foreign_folder(workspace: Workspace, root: Path) -> None:

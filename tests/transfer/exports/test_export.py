@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,11 +16,20 @@ from fertools.transfer.exports import export as exporting
 from fertools.transfer.exports.export import export
 from fertools.transfer.exports.export_folder import ExportFolder
 from fertools.transfer.exports.export_options import DatasetExportOptions, ExportFormat
+from fertools.transfer.forget import forget
 from tests.manifests.rows import Row, build, face
 from tests.transfer.exports.conftest import files_below, id_of, write_pictures
 from tests.transfer.stores import Stopped
 
-FORMATS: tuple[ExportFormat, ...] = ("imagefolder", "webdataset", "huggingface", "coco", "fiftyone", "openface")
+FORMATS: tuple[ExportFormat, ...] = (
+    "imagefolder",
+    "webdataset",
+    "huggingface",
+    "coco",
+    "fiftyone",
+    "openface",
+    "croissant",
+)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -36,12 +46,12 @@ def test_every_face_is_exported_or_left_out_for_a_reason(
     assert summary.left_out == {"rejected": 1, "in no fold": 1, **unlabelled}
     assert summary.faces + sum(summary.left_out.values()) == len(store.read_faces(workspace))
     table = pq.read_table(tmp_path / "out" / "faces.parquet")
-    assert table.column_names == [*FACES.names, "part", "file"]
+    assert table.column_names == [*FACES.names, "part", "file", "sha256"]
     assert len(table) == summary.faces == sum(summary.parts.values())
     for row in table.to_pylist():
         assert row["part"] == f"fold_{row['fold']}"
         assert (tmp_path / "out" / row["file"]).is_file()
-    # The mark, the record and the table are no files of the layout.
+    # The mark, the record, the table and its descriptions are no files of the layout.
     assert set(table["file"].to_pylist()) < files_below(tmp_path / "out")
     again = export(workspace, tmp_path / "out", options)
     assert (again.written, again.before) == (0, summary.written)
@@ -235,3 +245,17 @@ def test_an_emotion_that_the_lexicon_lacks_is_left_out(workspace: Workspace, tmp
     store.write_table(workspace.manifest, FACES, store.replace_columns(faces, {"emotion": emotions}))
     summary = export(workspace, tmp_path / "out", DatasetExportOptions("webdataset"))
     assert summary.left_out == {"rejected": 1, "in no fold": 1, "with an emotion that the lexicon lacks": 4}
+
+
+def test_forget_names_the_exports_that_have_the_face(workspace: Workspace, tmp_path: Path) -> None:
+    for name, part in (("all", ()), ("one", ("fold_1",)), ("gone", ()), ("stopped", ())):
+        export(workspace, tmp_path / name, DatasetExportOptions("croissant", part=part))
+    shutil.rmtree(tmp_path / "gone")
+    (tmp_path / "stopped" / "faces.parquet").unlink()
+    # Anna is in fold 0.
+    planned = forget(workspace, subjects=["anna"], dry_run=True)
+    assert planned.exports == (str(tmp_path / "all"), str(tmp_path / "stopped"))
+    assert forget(workspace, subjects=["anna"]) == planned
+    assert forget(workspace, subjects=["ben"], dry_run=True).exports == tuple(
+        str(tmp_path / name) for name in ("all", "one", "stopped")
+    )

@@ -1,0 +1,1 @@
+"""Take a dataset back: make a manifest of what an export handed on."""
