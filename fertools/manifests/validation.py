@@ -15,7 +15,7 @@ from fertools.core.errors import InputError
 from fertools.core.vocabulary import load_lexicon
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.manifests import store
-from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, broken_columns
+from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, Invariant, broken_columns
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.manifests.source_codes import number_sources
 from fertools.manifests.table_stream import read_groups
@@ -93,12 +93,7 @@ def validate(workspace: WorkspaceLike, *, deep: bool = False) -> ValidationRepor
     found: dict[str, _Violating] = defaultdict(_Violating)
     for part in _parts(context, numbers):
         _refuse_changed(workspace, versions)
-        for table, schema in ((part.faces, FACES), (part.sources, SOURCES)):
-            for column, (rule, names) in broken_columns(table, schema).items():
-                found[f"column:{column}"].add(names, f"rows break the rule that {column} {rule}")
-        for invariant in invariants:
-            if not invariant.columns:
-                found[invariant.name].add(invariant.find(part), invariant.sentence)
+        _check_rows(part, invariants, found)
     for invariant in invariants:
         if invariant.columns:
             read = [name for name in invariant.columns if name != SOURCE_NUMBER]
@@ -106,10 +101,33 @@ def validate(workspace: WorkspaceLike, *, deep: bool = False) -> ValidationRepor
             _refuse_changed(workspace, versions)
             faces = faces.append_column(SOURCE_NUMBER, numbers)
             found[invariant.name].add(invariant.find(replace(context, faces=faces)), invariant.sentence)
+    return ValidationReport(len(numbers), len(every_source), _in_order(found, invariants))
+
+
+def check(context: ValidationContext) -> ValidationReport:
+    """Check every invariant of whole tables that are in memory (`ValidationContext.of_tables`); see `validate`."""
+    found: dict[str, _Violating] = defaultdict(_Violating)
+    _check_rows(context, INVARIANTS, found)
+    for invariant in INVARIANTS:
+        if invariant.columns:
+            found[invariant.name].add(invariant.find(context), invariant.sentence)
+    return ValidationReport(len(context.faces), len(context.sources), _in_order(found, INVARIANTS))
+
+
+def _check_rows(part: ValidationContext, invariants: Sequence[Invariant], found: dict[str, _Violating]) -> None:
+    """Check the columns of some rows, and the invariants of rows."""
+    for table, schema in ((part.faces, FACES), (part.sources, SOURCES)):
+        for column, (rule, names) in broken_columns(table, schema).items():
+            found[f"column:{column}"].add(names, f"rows break the rule that {column} {rule}")
+    for invariant in invariants:
+        if not invariant.columns:
+            found[invariant.name].add(invariant.find(part), invariant.sentence)
+
+
+def _in_order(found: dict[str, _Violating], invariants: Sequence[Invariant]) -> tuple[Violation, ...]:
     columns = [f"column:{schema.name}.{column}" for schema in (FACES, SOURCES) for column in schema.names]
     order = [*columns, *(invariant.name for invariant in invariants)]
-    violations = tuple(found[name].report(name) for name in order if name in found and found[name].count)
-    return ValidationReport(len(numbers), len(every_source), violations)
+    return tuple(found[name].report(name) for name in order if name in found and found[name].count)
 
 
 def _versions(workspace: Workspace) -> tuple[tuple[int, int], ...]:

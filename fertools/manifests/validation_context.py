@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
+from fertools.manifests.source_codes import number_sources
 from fertools.manifests.table_schema import TableSchema
 
 SOURCE_COLUMNS = (
@@ -47,6 +48,14 @@ class ValidationContext:
     every_source: pa.Table
     labels: tuple[str, ...]
     by_source: bool = False
+
+    @classmethod
+    def of_tables(
+        cls, workspace: Workspace, faces: pa.Table, sources: pa.Table, labels: tuple[str, ...]
+    ) -> ValidationContext:
+        """Return the context of whole tables that are in memory, such as those of an import; see the attributes."""
+        numbers = pa.array(number_sources(faces["source_id"], sources["source_id"]))
+        return cls(workspace, faces.append_column(SOURCE_NUMBER, numbers), sources, sources, labels)
 
     def of_source(self, name: str) -> pa.Array:
         """Return a column of the source of each face; null if the source is unknown."""

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fertools.core.processes import processors
 from fertools.core.workspace import Workspace
+from fertools.faces.detection.mtcnn.native.library import library
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.splits.audit import near_duplicates
@@ -62,15 +64,14 @@ def timed(work: Callable[[], Pairs]) -> tuple[Pairs, float, float]:
     return found, time.perf_counter() - clock, time.process_time() - processor
 
 
+def _no_library() -> None:
+    """Stand in for compiled code that is missing."""
+
+
 def find_ours(hashes: Hashes, *, compiled: bool = True) -> Pairs:
     """Return the near pairs by our search."""
-    library = near_duplicates.library
-    try:
-        if not compiled:
-            near_duplicates.library = lambda: None  # type: ignore[assignment]
+    with mock.patch.object(near_duplicates, "library", library if compiled else _no_library):
         return set(map(tuple, find_near(hashes, np.arange(len(hashes))).pairs.tolist()))
-    finally:
-        near_duplicates.library = library  # type: ignore[assignment]
 
 
 def find_by_faiss(faiss: Any, hashes: Hashes) -> Pairs:

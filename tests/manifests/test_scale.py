@@ -31,7 +31,7 @@ def _small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_runs_are_merged_into_the_order_of_a_stable_sort(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
-    rows = [{"key": str(rng.randrange(30)), "place": place} for place in range(rng.randrange(90))]
+    rows: list[dict[str, Any]] = [{"key": str(rng.randrange(30)), "place": place} for place in range(rng.randrange(90))]
     table = pa.Table.from_pylist(rows, pa.schema({"key": pa.string(), "place": pa.int64()}))
     ends = sorted(rng.randrange(len(rows) + 1) for _ in range(rng.randrange(9)))
     pieces = [table.slice(begin, end - begin) for begin, end in zip([0, *ends], [*ends, len(rows)], strict=True)]
@@ -58,7 +58,7 @@ def test_rows_in_pieces_of_any_size_give_the_same_bytes(tmp_path: Path, seed: in
     store.write_table(tmp_path / "whole", FACES, table)
     cuts = [0, *sorted(rng.randrange(len(table) + 1) for _ in range(4)), len(table)]
     pieces = [table.slice(begin, end - begin) for begin, end in itertools.pairwise(cuts)]
-    store.write_groups(tmp_path / "pieces", FACES, pieces)
+    table_stream.write_groups(tmp_path / "pieces", FACES, pieces)
     order = np.random.default_rng(seed).permutation(len(table))
     store.write_table(tmp_path / "shuffled", FACES, nested.take(table, order))
     store.write_columns(tmp_path / "pieces", FACES, {"fold": table["fold"], "emotion": table["emotion"]})

@@ -80,8 +80,10 @@ _TYPES = {
     pa.float32(): "cr:Float32",
     pa.float64(): "cr:Float64",
 }
-_SINGLE = ("dataCollection", "dataCollectionRawData", "dataCollectionMissingData", "dataImputationProtocol")
-_SINGLE += ("dataManipulationProtocol", "dataSocialImpact", "dataReleaseMaintenancePlan")
+_SINGLE = (
+    *("dataCollection", "dataCollectionRawData", "dataCollectionMissingData", "dataImputationProtocol"),
+    *("dataManipulationProtocol", "dataSocialImpact", "dataReleaseMaintenancePlan"),
+)
 """Topics that hold one text; the others hold a list."""
 _NAMED_BY_FACE = r"^([0-9a-f]{32})\."
 _OWN = {
@@ -190,7 +192,7 @@ def _file_set(pictures: PictureFiles) -> dict[str, Any]:
     if pictures.kind == "tars":
         contained: Any = [{"@id": name} for name in pictures.places]
         return found | {"containedIn": contained, "includes": [f"*{suffix}" for suffix in suffixes]}
-    return found | {"includes": _patterns(pictures.places)}  # type: ignore[dict-item]
+    return found | {"includes": _patterns(pictures.places)}
 
 
 def _patterns(places: Iterable[str]) -> list[str]:

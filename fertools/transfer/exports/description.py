@@ -43,8 +43,9 @@ class ExportedFaces:
         """
         table = self.faces.table.append_column("file", pa.array(self.files, pa.string()))
         names = table["path"].to_pylist() if has_pictures else []
-        digests = [digest_file(workspace.root / name) for name in names] or [None] * len(table)
-        return table.append_column("sha256", pa.array(digests, pa.string()))
+        digests = [digest_file(workspace.root / name) for name in names]
+        column = pa.array(digests, pa.string()) if has_pictures else pa.nulls(len(table), pa.string())
+        return table.append_column("sha256", column)
 
 
 def describe_export(

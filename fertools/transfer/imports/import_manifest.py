@@ -171,13 +171,7 @@ def _choose(workspace: Workspace, table: pa.Table, before: pa.Table) -> tuple[pa
 
 
 def _context(workspace: Workspace, faces: pa.Table) -> ValidationContext:
-    return ValidationContext(
-        workspace=workspace,
-        faces=faces,
-        sources=sources_of(faces),
-        labels=load_lexicon(workspace.root).labels,
-        by_source=False,
-    )
+    return ValidationContext.of_tables(workspace, faces, sources_of(faces), load_lexicon(workspace.root).labels)
 
 
 def _refuse_invalid(workspace: Workspace, faces: pa.Table, folder: Path) -> None:
