@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from fertools.core import workspace as folder
 from fertools.core.notebook import html_fields
+from fertools.manifests import store
 from fertools.manifests.query import FaceSelection, select_rows
 
 
@@ -71,6 +72,6 @@ class Workspace(folder.Workspace):
     def _repr_html_(self) -> str:
         counts = {}
         if self.manifest.is_file():
-            status = select_rows(self).table["status"].to_pylist()
+            status = store.read_faces(self, ("status",))["status"].to_pylist()
             counts = {"faces kept": status.count("kept"), "faces rejected": status.count("rejected")}
         return html_fields(f"workspace {self.root}", counts)

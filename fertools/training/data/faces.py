@@ -220,8 +220,7 @@ def select_faces(
         table = _each_once(pa.concat_tables([table, *added]))
     held_out = np.zeros(len(table), bool) if character else held_out_rows(table, test_folds, modality)
     refuse_leaks(table, held_out)
-    validates = val_share and not character
-    people = _validation_people(workspace, everybody, test_folds, val_share) if validates else frozenset()
+    people = frozenset() if character else _validation_people(workspace, everybody, test_folds, val_share)
     faces = build_faces(table, held_out, classes, validation_people=people)
     faces = dataclasses.replace(faces, source=store.fingerprint(source, _MEANING))
     # Validation uses real faces of the one modality only, and its people are not trained on.

@@ -65,12 +65,12 @@ def rows_of_character(table: pa.Table, character: str) -> pa.Table:
 
 
 def rows_with_split(workspace: Workspace, table: pa.Table) -> pa.Table:
-    """Return the rows with a fold; if no row has a fold, the rows in the training or the test part.
+    """Return the rows with a fold; if no row has a fold, the rows in a part: train, val or test.
 
     If only some faces have a fold, the others were ingested after the split. So their part is not known yet.
     """
     folds = pc.is_valid(table["fold"])
-    parts = pc.is_in(table["split"], value_set=pa.array(["train", "test"]))
+    parts = pc.is_in(table["split"], value_set=pa.array(["train", "val", "test"]))
     table = nested.keep(table, folds if pc.any(folds).as_py() else parts)
     if not len(table):
         raise InputError(f"no face of {workspace.manifest} is in a fold or split; run {calls.SPLIT} first")

@@ -29,13 +29,17 @@ def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share
     """Return the `subject_id` of the people kept for validation.
 
     Args:
-        table: all kept real rows of a manifest that are in a fold or a split part.
+        table: all kept real rows of a manifest that are in a fold or a split part. If the split has the part `val`, its
+            people are returned, whatever the share is.
         held_out: N booleans: whether each row is held out.
         share: share of the training faces, by person; 0 for nobody.
 
     Raises:
         InputError: all training faces show one person.
     """
+    given = nested.keep(table, pc.fill_null(pc.equal(table["split"], "val"), False))
+    if len(given) and table["fold"].null_count == len(table):
+        return frozenset(name for name in given["subject_id"].to_pylist() if name is not None)
     if not share or held_out.all():
         return frozenset()
     groups, names = group_faces(table)

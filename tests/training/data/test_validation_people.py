@@ -13,7 +13,7 @@ import pytest
 from fertools.core.errors import InputError
 from fertools.core.vocabulary import EMOTIONS
 from fertools.manifests import store
-from fertools.training.data.faces import select_faces
+from fertools.training.data.faces import Side, select_faces
 from fertools.training.data.validation_people import choose_validation_people
 from tests.training.blobs import blob_rows, write_blobs
 
@@ -101,3 +101,18 @@ def test_a_selection_of_one_modality_keeps_the_people_of_the_whole_manifest(tmp_
         )
     ]
     assert kept[0] == kept[1] != set()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_a_split_with_a_part_for_validation_names_the_people(tmp_path: Path, share: float) -> None:
+    rows = blob_rows(9)
+    parts = ("train", "val", "test")
+    for row in rows:
+        row["fold"], row["split"] = None, parts[int(row["subject_id"][1:]) % 3]
+    workspace = write_blobs(tmp_path, rows)
+    faces = select_faces(workspace, modality="visible", needs_emotion=True, needs_va=False, val_share=share)
+    people = faces.table["subject_id"].to_pylist()
+    sides: tuple[Side, ...] = ("train", "val", "test")
+    for side in sides:
+        wanted = {row["subject_id"] for row in rows if row["split"] == side}
+        assert {people[row] for row in faces.rows(side)} == wanted
