@@ -81,6 +81,7 @@ def erase(workspace: Workspace, target: Target, *, write: bool) -> Erased:
             if count and path.is_file():
                 scrub.file(path, write=True)
         remove_rows(workspace, target.faces, target.sources)
+    events += _scrub_settings(workspace, scrub, write=write)
     lines = sum(count for path, count in records.items() if path not in pictures and path not in caches)
     return Erased(
         faces=found.faces,
@@ -94,6 +95,21 @@ def erase(workspace: Workspace, target: Target, *, write: bool) -> Erased:
         tested=seen.tested,
         untraceable=seen.untraceable,
     )
+
+
+def _scrub_settings(workspace: Workspace, scrub: Scrub, *, write: bool) -> int:
+    """Remove entries of lists in `fertools.toml`, such as the copies of a split, and return their number."""
+    found = 0
+    for section, values in workspace.settings().items():
+        rest = {
+            name: [entry for entry in value if not scrub.mentions(str(entry))] if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        gone = sum(len(values[name]) - len(value) for name, value in rest.items() if isinstance(value, list))
+        if gone and write:
+            workspace.save_settings(section, rest)
+        found += gone
+    return found
 
 
 def find_remaining(workspace: Workspace, scrub: Scrub) -> Iterator[str]:

@@ -103,6 +103,7 @@ def plant(workspace: Workspace, face: str, other: str, source: str) -> None:
     pq.write_table(rows, training / "classifier" / "tested" / "predictions.parquet")
     make_run(workspace, "given", ["p02"], given=face)
     _generate(workspace, face)
+    workspace.save_settings("split", {"links": [f"{face} {other}", f"{other} {other}"]})
 
 
 def make_run(

@@ -66,8 +66,10 @@ def test_no_byte_of_a_forgotten_video_is_left(place: Workspace) -> None:
     assert summary == planned
     # The copy of the video goes with it.
     assert _counts(summary) == (3, 2, 4, 1)
-    # One event with its undo; a row of each of four tables; a vote, a decision, a track, a generated row, a digest.
-    assert (summary.records, summary.caches) == (11, 3)
+    # One event with its undo; a row of each of four tables; a vote, a decision, a track, a generated row, a digest, a
+    # pair of copies.
+    assert (summary.records, summary.caches) == (12, 3)
+    assert place.settings()["split"]["links"] == [f"{other} {other}"]
     assert summary.originals == tuple(
         str(place.root / "given" / "p01" / name) for name in ("joyful/one.mp4", "z-copy.mp4")
     )
