@@ -18,11 +18,12 @@ def walk() -> Iterator[tuple[str, click.Command]]:
     """Yield every command with its full name, `fertools` itself first."""
     yield "fertools", cli
     for name in COMMANDS:
-        command = importlib.import_module(f"fertools.cli.{name}").command
+        module = importlib.import_module(f"fertools.cli.{name.replace('-', '_')}")
+        command = module.command
         yield f"fertools {name}", command
         if isinstance(command, click.Group):
             yield from ((f"fertools {name} {below}", one) for below, one in command.commands.items())
-        for below in getattr(importlib.import_module(f"fertools.cli.{name}"), "SUBCOMMANDS", ()):
+        for below in getattr(module, "SUBCOMMANDS", ()):
             yield f"fertools {name} {below}", importlib.import_module(f"fertools.cli.{name}_{below}").command
 
 

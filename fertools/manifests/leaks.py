@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
 
 from fertools.manifests.column_codes import Integers, combine, encode, is_equal
 from fertools.manifests.schema import ANIMATED
@@ -154,6 +153,8 @@ def _separated_tracks(rows: _Rows) -> list[str]:
     # A track is what one subject shows of a video in one part. Tracks are numbered video by video.
     track = combine(source, subject, part)
     _, firsts = np.unique(track, return_index=True)
+    from scipy.sparse import coo_array
+
     shown = coo_array((np.ones(len(track), np.int32), (track, combine(source, frames + 1)))).tocsr()
     met = (shown @ shown.T).tocoo()
     leaks = []

@@ -66,7 +66,8 @@ def lost_between(context: ValidationContext) -> list[str]:
     having = np.zeros(numbers.max(initial=0) + 1, np.bool_)
     having[numbers[interpolated]] = True
     rows = np.flatnonzero(having[numbers] & ~valid(context.faces, "parent_id"))
-    faces = context.faces.drop_columns(["parent_id"]).take(pa.array(rows))
+    wanted = [SOURCE_NUMBER, "shot_id", "track_id", "frame_index", "interpolated"]
+    faces = context.faces.select(wanted).take(pa.array(rows))
     columns = faces.append_column("row", pa.array(rows))
     detected = columns.filter(pc.invert(columns["interpolated"]))
     spans = detected.group_by([SOURCE_NUMBER, "shot_id", "track_id"]).aggregate(

@@ -23,8 +23,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
@@ -144,6 +142,9 @@ class _Edges:
     def components(self) -> tuple[Integers, Integers]:
         """Return the group of each subject, and the first subject of each group, which is in ascending order."""
         first, second = np.concatenate(self._pairs, axis=1)
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         graph = coo_array((np.ones(len(first)), (first, second)), (self._nodes, self._nodes))
         component = connected_components(graph, directed=False)[1][: self._subjects]
         # Subjects are numbered in the order of their names, so a component appears first at the first of its names.

@@ -79,7 +79,7 @@ class UnitedPart:
 def unite(target: Workspace, workspaces: Sequence[Workspace], tombstones: Tombstones) -> list[UnitedPart]:
     """Return the sources that a merge of some workspaces has, by part.
 
-    Almost every row of millions stays as it is. Only rows that share a path or content with another one, and copies
+    Almost every row of millions stays unchanged. Only rows that share a path or content with another one, and copies
     with their originals, are decided one by one.
 
     Args:

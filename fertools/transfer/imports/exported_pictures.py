@@ -1,7 +1,7 @@
 """Read the pictures of an export: from files, from tars, or from Parquet tables with a column `image`.
 
-The name of a file comes from a table of somebody else. So it must be a plain path below the export, no part of it may
-be a link, and a picture counts only if it has the digest that the table states.
+The name of a file comes from a table of somebody else. So it must be a plain path below the export, without a
+link. A picture counts only if it has the digest that the table states.
 """
 
 from __future__ import annotations

@@ -224,7 +224,8 @@ def test_no_name_and_no_link_leads_out(workspace: Workspace, tmp_path: Path) -> 
     before = files_below(tmp_path)
     export(workspace, tmp_path / "out")
     assert {name for name in files_below(tmp_path) - before if not name.startswith("out/")} <= {
-        "dataset/manifests/.lock"
+        "dataset/manifests/.lock",
+        "dataset/manifests/exports.json",
     }
     (strange,) = {path.name for path in (tmp_path / "out" / "fold_0").iterdir()} - {"fear", "happiness"}
     assert strange.startswith("_.._up-")
