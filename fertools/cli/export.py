@@ -7,11 +7,19 @@ from typing import Any, get_args
 
 import click
 
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
 from fertools.transfer.exports.export_options import DatasetExportOptions, ExportFormat
 
+GROUPS = {
+    "Folder": ("--workspace", "--format", "--shard-faces", "--wait"),
+    "Faces": ("--emotion", "--dataset", "--part", "--test-fold", "--allow-restricted"),
+    "Description": ("--title", "--creator", "--url", "--published"),
+}
+"""Headings of `fertools export --help`, and the options below each."""
 
-@click.command("export")
+
+@click.command("export", cls=GroupedCommand, groups=GROUPS)
 @click.argument("out", type=click.Path(path_type=Path), metavar="FOLDER")
 @workspace_option
 @wait_option

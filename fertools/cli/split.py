@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
 from fertools.core.errors import CheckFailed, InputError
 from fertools.splits.protocol import Balance, GroupBy, SplitOptions
@@ -17,9 +18,17 @@ if TYPE_CHECKING:
     from fertools.splits.split_summary import SplitSummary
 
 _FILE = click.Path(path_type=Path)
+GROUPS = {
+    "Protocol": ("--folds", "--loso", "--holdout", "--validation", "--protocol", "--repeats"),
+    "What stays together": ("--group-by", "--near-duplicates"),
+    "Balance": ("--balance", "--seed"),
+    "A split that exists": ("--workspace", "--overwrite", "--rebalance", "--wait"),
+    "Published splits": ("--publish", "--verify", "--from"),
+}
+"""Headings of `fertools split --help`, and the options below each."""
 
 
-@click.command("split")
+@click.command("split", cls=GroupedCommand, groups=GROUPS)
 @workspace_option
 @wait_option
 @click.option("--folds", type=int, default=None, help="Number of folds for cross-validation.")

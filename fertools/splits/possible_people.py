@@ -27,8 +27,8 @@ def possibly_same(sources: Integers, frames: Integers, subjects: Integers) -> tu
 
     Example:
         >>> first, second = possibly_same(np.zeros(3, np.int64), np.array([0, 0, 9]), np.array([0, 1, 2]))
-        >>> sorted(zip(first.tolist(), second.tolist()))
-        [(0, 2), (1, 2)]
+        >>> sorted(map(sorted, zip(first.tolist(), second.tolist())))
+        [[0, 2], [1, 2]]
     """
     count = int(subjects.max(initial=-1)) + 1
     # A member is a subject in a video. Members are numbered video by video.

@@ -84,9 +84,11 @@ def import_manifest(
         StorageError: the disk is full or cannot be written; the same call continues.
 
     Example:
+        >>> from fertools.transfer.exports.export import export
+        >>> exported = export("my-dataset", "exported")
         >>> summary = import_manifest("exported", "taken-back")
-        >>> summary.faces, summary.damaged
-        (8, ())
+        >>> summary.faces == exported.faces, summary.damaged
+        (True, ())
     """
     folder, workspace = Path(folder).expanduser().absolute(), Workspace(workspace)
     report = report or Silent()

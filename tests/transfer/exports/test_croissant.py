@@ -22,11 +22,8 @@ from fertools.transfer.exports.export_options import DatasetExportOptions, Expor
 from tests.manifests.rows import Row
 from tests.transfer.exports.conftest import files_below
 
-# Its packages warn of each other, and it leaves files open, which Python says when it collects them.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning"),
-]
+# It leaves files open, which Python says when it collects them.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 PICTURES: tuple[ExportFormat, ...] = ("croissant", "imagefolder", "coco", "fiftyone", "webdataset", "huggingface")
 
 
