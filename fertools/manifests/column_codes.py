@@ -21,12 +21,8 @@ def encode(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
         >>> codes.tolist(), values.to_pylist()
         ([1, -1, 0, 1], ['a', 'b'])
     """
-    encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
-    encoded = encoded.unify_dictionaries()
-    if not encoded.num_chunks:
-        return np.empty(0, np.int64), pa.array([], column.type)
-    values = encoded.chunk(0).dictionary
-    codes = np.concatenate([pc.fill_null(chunk.indices, -1).to_numpy() for chunk in encoded.chunks])
+    encoded = dictionary_of(column)
+    values, codes = encoded.dictionary, pc.fill_null(encoded.indices, -1).to_numpy()
     # A dictionary may hold values that no row has.
     used = np.bincount(codes + 1, minlength=len(values) + 1)[1:] > 0
     order = pc.sort_indices(values).to_numpy()
@@ -34,6 +30,20 @@ def encode(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
     rank = np.full(len(values) + 1, -1, np.int64)
     rank[order] = np.arange(len(order))
     return rank[codes], values.take(pa.array(order))
+
+
+def dictionary_of(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return a column as one array of indices into its distinct values.
+
+    Chunks that are encoded one by one share a growing dictionary, and to unify them hashes it again for each chunk: the
+    column is joined first.
+
+    Example:
+        >>> dictionary_of(pa.chunked_array([["b", None], ["a", "b"]])).indices.to_pylist()
+        [0, None, 1, 0]
+    """
+    encoded: pa.DictionaryArray = column.combine_chunks()
+    return encoded if pa.types.is_dictionary(encoded.type) else pc.dictionary_encode(encoded)
 
 
 def combine(*columns: Integers) -> Integers:

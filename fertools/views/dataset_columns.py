@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.manifests.column_codes import dictionary_of
 from fertools.views.conditions import FaceConditions
 
 
@@ -84,19 +83,10 @@ def read_columns(workspace: Workspace, conditions: FaceConditions) -> DatasetCol
 
 def encode(column: pa.ChunkedArray) -> TextColumn:
     """Return a column of text as numbers. The column may be dictionary-encoded."""
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
-        codes = _codes(column)
-        values = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
-        # The dictionary may hold values that no cell has.
-        occurs = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
-        places = np.append(np.cumsum(occurs) - 1, -1).astype(np.int32)
-        return TextColumn(places[codes], tuple(value for value, known in zip(values, occurs, strict=True) if known))
-    encoded: Any = pc.dictionary_encode(column).unify_dictionaries()
-    words: Sequence[str] = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else ()
-    return TextColumn(_codes(encoded), tuple(words))
-
-
-def _codes(column: pa.ChunkedArray) -> NDArray[np.int32]:
-    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(codes).astype(np.int32) if codes else np.zeros(0, np.int32)
+    encoded = dictionary_of(column)
+    codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int32)
+    values = encoded.dictionary.to_pylist()
+    # The dictionary may hold values that no cell has.
+    occurs = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
+    places = np.append(np.cumsum(occurs) - 1, -1).astype(np.int32)
+    return TextColumn(places[codes], tuple(value for value, known in zip(values, occurs, strict=True) if known))

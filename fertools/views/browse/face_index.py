@@ -18,6 +18,7 @@ from fertools.core.arguments import argument
 from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.manifests.column_codes import dictionary_of
 from fertools.views.conditions import NO_VALUE, NUMBERS, TEXTS, FaceConditions
 from fertools.views.dataset_columns import DatasetColumns
 from fertools.views.stats import QUALITY
@@ -84,7 +85,7 @@ class FaceIndex:
     """
 
     def __init__(self, table: pa.Table) -> None:
-        columns = [_encoded(table[name]) if name in _ENCODED else table[name] for name in COLUMNS]
+        columns = [dictionary_of(table[name]) if name in _ENCODED else table[name] for name in COLUMNS]
         self._table = pa.table(columns, names=list(COLUMNS)).combine_chunks()
         self._ids = self._table["face_id"].chunk(0) if len(table) else pa.array([], pa.string())
         self._words = {name: _dictionary(self._table[name]) for name in _ENCODED}
@@ -217,10 +218,6 @@ class _Recent(Generic[Key, Value]):
             self._values[key] = value
         self._values.move_to_end(key)
         return self._values[key]
-
-
-def _encoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.dictionary_encode().unify_dictionaries()
 
 
 def _dictionary(column: pa.ChunkedArray) -> list[str]:
