@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
+from fertools.cli.options import engine_options, json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
+    from fertools.core.engine import Engine
     from fertools.splits.audit.run_audit import AuditReport
 
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     help="Other names of columns of TABLE, such as path=file,emotion=label.",
 )
 @click.option("--pixels/--no-pixels", default=True, show_default=True, help="Read every picture, to find copies.")
+@engine_options
 @click.option(
     "--page",
     type=click.Path(path_type=Path),
@@ -49,6 +51,8 @@ def command(
     split_column: str | None,
     columns: str,
     pixels: bool,
+    engine: Engine,
+    ray_address: str | None,
     page: Path | None,
     fix: bool,
     make_moves: bool,
@@ -76,6 +80,8 @@ def command(
             columns=_read_columns(columns),
             pixels=pixels,
             fix=fix,
+            engine=engine,
+            ray_address=ray_address,
             report=progress,
         )
     if page is not None:

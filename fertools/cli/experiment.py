@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from fertools.cli.grouping import GroupedCommand
-from fertools.cli.options import json_option, open_workspace, wait_option, workspace_option
+from fertools.cli.options import engine_options, json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
+    from fertools.core.engine import Engine
     from fertools.core.workspace import Workspace
     from fertools.training.experiments.definition import Experiment
     from fertools.training.reports.table_formatting import TableFormat
@@ -33,18 +34,7 @@ GROUPS = {
 @click.option("--fold", type=click.IntRange(0), default=None, help="Run only this fold, for a job array.")
 @click.option("--step", default=None, help="Run only this step.")
 @click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 or mps.")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Where to run: local, or ray for a cluster.",
-)
-@click.option(
-    "--ray-address",
-    default=None,
-    help="Address of the Ray cluster: auto or HOST:PORT.  [default: a new one on this machine]",
-)
+@engine_options
 @click.option(
     "--format",
     "form",
@@ -64,7 +54,7 @@ def command(
     fold: int | None,
     step: str | None,
     device: str,
-    engine: str,
+    engine: Engine,
     ray_address: str | None,
     form: TableFormat,
     listing: bool,
@@ -106,7 +96,7 @@ def command(
             fold=fold,
             step=step,
             device=device,
-            engine="ray" if engine == "ray" else "local",
+            engine=engine,
             ray_address=ray_address,
             report=report,
         )

@@ -9,7 +9,15 @@ from typing import Any
 import click
 
 from fertools.cli.grouping import GroupedCommand
-from fertools.cli.options import fields_of, json_option, open_workspace, print_result, wait_option, workspace_option
+from fertools.cli.options import (
+    engine_options,
+    fields_of,
+    json_option,
+    open_workspace,
+    print_result,
+    wait_option,
+    workspace_option,
+)
 from fertools.faces.identity.identity_options import IdentifyOptions
 
 SUBCOMMANDS: dict[str, str] = {
@@ -20,6 +28,7 @@ SUBCOMMANDS: dict[str, str] = {
 GROUPS = {
     "Most used options": ("--workspace", "--threshold", "--false-matches", "--dry-run"),
     "Face recognition": ("--embedder", "--weights", "--input", "--faces-per-track", "--device"),
+    "Many machines": ("--engine", "--ray-address"),
     "Repeated runs": ("--overwrite", "--wait"),
 }
 """Headings of `fertools identify --help`, and the options below each."""
@@ -76,6 +85,7 @@ class _Identify(GroupedCommand):
     show_default=True,
     help="Share of pairs of different people that the calibrated threshold lets pass.",
 )
+@engine_options
 @click.option("--overwrite", is_flag=True, help="Start again instead of adding to the people of an earlier run.")
 @click.option("--dry-run", is_flag=True, help="Count the people without writing them.")
 @json_option

@@ -10,6 +10,7 @@ import click
 from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import (
     describe_summary,
+    engine_options,
     json_option,
     open_workspace,
     print_result,
@@ -223,12 +224,7 @@ GROUPS = {
     callback=read_by(parse_shard),
     help="Ingest shard I/N of the files, for job arrays; join the shards with `merge`.",
 )
-@click.option("--engine", default="local", show_default=True, help="Where to run: local, or ray for a cluster.")
-@click.option(
-    "--ray-address",
-    default=None,
-    help="Address of the Ray cluster: auto or HOST:PORT.  [default: a new one on this machine]",
-)
+@engine_options
 @click.option("--workers", type=int, default=None, help="Number of worker processes.  [default: one per processor]")
 @click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--batch-size", type=int, default=8, show_default=True, help="Frames per batch of the detector.")

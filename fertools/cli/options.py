@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fertools.annotations.app.address import Address
+from fertools.core.engine import ENGINES
 from fertools.core.locking import waiting
 from fertools.core.workspace import Workspace
 
@@ -72,6 +73,22 @@ def wait_option(function: Function) -> Function:
         expose_value=False,
         callback=begin,
         help="Wait for another command that changes this dataset, instead of refusing.",
+    )(function)
+
+
+def engine_options(function: Function) -> Function:
+    """Add `--engine` and `--ray-address`."""
+    function = click.option(
+        "--ray-address",
+        default=None,
+        help="Address of the Ray cluster: auto or HOST:PORT.  [default: a new one on this machine]",
+    )(function)
+    return click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default="local",
+        show_default=True,
+        help="Where to run: local, or ray for a cluster.",
     )(function)
 
 

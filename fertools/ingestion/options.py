@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fertools.core.arguments import argument, given
+from fertools.core.engine import check_engine
 from fertools.core.errors import InputError
 from fertools.core.processes import processors
 from fertools.faces.alignment import FILLS
@@ -58,8 +59,6 @@ SOURCE_OPTIONS = (
 )
 """Options that describe the given sources, not the workspace."""
 
-ENGINES = ("local", "ray")
-"""Names of the engines, which are modules in `engines`."""
 
 MAX_SMOOTHING_S = 1.0
 """In a longer window a head turns and a mouth opens and closes. All frames of the window stay in memory."""
@@ -194,10 +193,7 @@ class IngestOptions:
         check_crops((self.template, *self.more_templates), self.crop_px, self.crop_format)
         # These refuse what is out of range.
         _ = MinFace.of(self.min_face), self.sampling, self.crop_centre, self.own_shard
-        if self.engine not in ENGINES:
-            raise InputError(f"{argument('engine')} '{self.engine}' is unknown; choose one of {', '.join(ENGINES)}")
-        if self.ray_address is not None and self.engine != "ray":
-            raise InputError(f"{argument('ray_address')} names a Ray cluster; give it with {argument('engine')} ray")
+        check_engine(self.engine, self.ray_address)
         if self.workers is not None and self.workers < 1:
             raise InputError(f"{argument('workers')} is {self.workers}; give 1 or more")
         if self.quality not in STANDARDS:

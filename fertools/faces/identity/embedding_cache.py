@@ -7,7 +7,9 @@ face is part of its key, so a face that was cropped again is embedded again. The
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fertools.core import files
+from fertools.core.engine import Spread
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter
@@ -38,13 +41,22 @@ class EmbeddingCache:
         self._embedder = embedder
         self._folder = _folder(folder, embedder.card.name, embedder.card.digest)
 
-    def embed(self, root: Path, rows: Sequence[dict[str, Any]], report: Reporter) -> tuple[Floats, int]:
+    def embed(
+        self,
+        root: Path,
+        rows: Sequence[dict[str, Any]],
+        report: Reporter,
+        spread: Spread | None = None,
+        reopen: Callable[[], Embedder] | None = None,
+    ) -> tuple[Floats, int]:
         """Return the embeddings of faces, and the number that had to be computed.
 
         Args:
             root: folder of the workspace.
             rows: values of `face_crops.COLUMNS` of each face.
             report: receives the progress in faces.
+            spread: how to spread blocks of faces over machines; None embeds here.
+            reopen: opens the embedder there; None sends it.
 
         Returns:
             (N, width) float32 of length 1, with NaN for a face whose crop is missing; and the number of faces that were
@@ -57,15 +69,18 @@ class EmbeddingCache:
         known = dict(_stored(self._folder, self._embedder.card.width))
         missing = [place for place, key in enumerate(keys) if key not in known]
         report.start(len(missing))
-        for start in range(0, len(missing), BLOCK):
-            block = missing[start : start + BLOCK]
-            crops = {place: cut_crop(root, rows[place], self._embedder.card) for place in block}
-            there = [place for place in block if crops[place] is not None]
-            vectors = self._embedder.embed([crop for place in there if (crop := crops[place]) is not None])
-            found = {keys[place]: vector for place, vector in zip(there, vectors, strict=True)}
+        blocks = [missing[start : start + BLOCK] for start in range(0, len(missing), BLOCK)]
+        work = _EmbedBlock(root, reopen or partial(_same, self._embedder))
+        answers = (spread or map)(work, ([rows[place] for place in block] for block in blocks))
+        done = 0
+        for block, vectors in zip(blocks, answers, strict=True):
+            found = {
+                keys[place]: vector for place, vector in zip(block, vectors, strict=True) if np.isfinite(vector).all()
+            }
             self._store(found)
             known |= found
-            report.advance(start + len(block))
+            done += len(block)
+            report.advance(done)
         nothing = np.full(self._embedder.card.width, np.nan, np.float32)
         result = np.stack([known.get(key, nothing) for key in keys]) if keys else np.empty((0, len(nothing)))
         return np.asarray(result, np.float32), len(missing)
@@ -78,6 +93,32 @@ class EmbeddingCache:
         table = pa.table({"key": pa.array(list(found), pa.string()), "embedding": vectors})
         with files.replacing(self._folder / f"{hash_bytes(*map(str.encode, found))}.parquet") as temporary:
             pq.write_table(table, temporary, compression="zstd")
+
+
+@dataclass(frozen=True)
+class _EmbedBlock:
+    """Cuts the crops of some faces and embeds them.
+
+    Attributes:
+        root: folder of the workspace.
+        open: opens the embedder.
+    """
+
+    root: Path
+    open: Callable[[], Embedder]
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> Floats:
+        """Return (N, width) embeddings, with NaN for a face whose crop is missing."""
+        embedder = self.open()
+        crops = [cut_crop(self.root, row, embedder.card) for row in rows]
+        vectors = np.full((len(rows), embedder.card.width), np.nan, np.float32)
+        if there := [place for place, crop in enumerate(crops) if crop is not None]:
+            vectors[there] = embedder.embed([crop for crop in crops if crop is not None])
+        return vectors
+
+
+def _same(embedder: Embedder) -> Embedder:
+    return embedder
 
 
 def read_embeddings(folder: Path, name: str, digest: str) -> tuple[list[str], Floats]:

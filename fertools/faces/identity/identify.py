@@ -7,7 +7,10 @@ constraints and the threshold. Tracks are then clustered into people, who keep t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fertools.core import files
+from fertools.core.engine import spread_over
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter, Silent
 from fertools.core.workspace import Workspace, WorkspaceLike
@@ -26,7 +30,7 @@ from fertools.faces.identity.embedding_cache import EmbeddingCache
 from fertools.faces.identity.identity_options import IdentifyOptions, IdentifySummary
 from fertools.faces.identity.links import Groups
 from fertools.faces.identity.people import Doubts, find_doubts, name_people
-from fertools.faces.identity.registry import load_embedder
+from fertools.faces.identity.registry import load_embedder, reopen_embedder
 from fertools.faces.identity.similarity_threshold import Threshold, calibrate
 from fertools.faces.identity.track_parts import find_cuts
 from fertools.faces.identity.tracks import COLUMNS, Tracks, find_tracks
@@ -97,7 +101,10 @@ def identify(
     wanted = EmbedderOptions(options.weights, options.input, options.device, str(workspace.root))
     embedder = network or load_embedder(options.embedder, wanted)
     with changing(workspace, "an identify") as faces:
-        found, computed, unreadable = _embed(workspace, faces, options, embedder, report)
+        spread = spread_over(options.engine, options.ray_address, workspace.manifest, gpus=options.device != "cpu")
+        reopen = None if network else _reopening(options.embedder, wanted, embedder)
+        embed = partial(EmbeddingCache(workspace.embeddings, embedder).embed, spread=spread, reopen=reopen)
+        found, computed, unreadable = _embed(workspace, faces, options.faces_per_track, partial(embed, report=report))
         result = _find_people(workspace, found, options, embedder)
         after = _with_subjects(faces, result)
         changed = int(differs(faces, after, _SUBJECT[:2]).sum())
@@ -110,19 +117,25 @@ def identify(
     return _summarise(result, computed, unreadable, changed)
 
 
+def _reopening(name: str, options: EmbedderOptions, embedder: Embedder) -> Callable[[], Embedder]:
+    """Return what opens the embedder again on another machine, whose current folder is another one."""
+    path = Path(options.weights)
+    there = replace(options, weights=str(path.absolute())) if options.weights and path.is_file() else options
+    return partial(reopen_embedder, name, there, embedder.card.digest)
+
+
 def _embed(
-    workspace: Workspace, faces: pa.Table, options: IdentifyOptions, embedder: Embedder, report: Reporter
+    workspace: Workspace, faces: pa.Table, most: int, embed: Callable[[Path, list[dict[str, Any]]], tuple[Floats, int]]
 ) -> tuple[_Embedded, int, int]:
     """Return the tracks with their embeddings, and the numbers of computed faces and of tracks without crops."""
-    tracks = find_tracks(faces.select(list(COLUMNS)), options.faces_per_track)
+    tracks = find_tracks(faces.select(list(COLUMNS)), most)
     if not tracks.chosen:
         raise InputError(
             f"no face of {workspace.root} can be compared, because none is kept; ingest videos or pictures"
         )
     rows = np.concatenate(tracks.chosen)
     table = faces.select(list(face_crops.COLUMNS)).take(rows)
-    cache = EmbeddingCache(workspace.embeddings, embedder)
-    vectors, computed = cache.embed(workspace.root, table.to_pylist(), report)
+    vectors, computed = embed(workspace.root, table.to_pylist())
     chosen: list[NDArray[np.int64]] = []
     embeddings: list[Floats] = []
     number = np.full(len(tracks.chosen), -1, np.int64)

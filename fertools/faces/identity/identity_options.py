@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fertools.core.arguments import argument
+from fertools.core.engine import Engine, check_engine
 from fertools.core.errors import InputError
 from fertools.core.notebook import HtmlFields
 
@@ -22,6 +23,9 @@ class IdentifyOptions:
         threshold: cosine above which tracks are one person; None to calibrate it on this dataset.
         false_matches: share of pairs of different people that may be above the calibrated threshold.
         overwrite: start again instead of adding to the people of an earlier run. Decisions still count.
+        engine: `local`, or `ray` to embed faces on a Ray cluster. Its machines have to see the workspace and the
+            weights under the same path.
+        ray_address: address of the cluster, such as `auto` or `10.0.0.5:6379`; None starts one on this machine.
 
     Raises:
         InputError: a value is out of range.
@@ -35,8 +39,11 @@ class IdentifyOptions:
     threshold: float | None = None
     false_matches: float = 0.001
     overwrite: bool = False
+    engine: Engine = "local"
+    ray_address: str | None = None
 
     def __post_init__(self) -> None:
+        check_engine(self.engine, self.ray_address)
         if not 1 <= self.faces_per_track <= 100:
             raise InputError(f"{argument('faces_per_track')} is {self.faces_per_track}; give 1 to 100")
         if self.threshold is not None and not -1 < self.threshold < 1:

@@ -10,7 +10,9 @@ The entry point names a callable that takes `EmbedderOptions` and returns an `Em
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
+from functools import lru_cache
 
 from fertools.core.arguments import argument
 from fertools.core.errors import InputError
@@ -56,3 +58,24 @@ def load_embedder(name: str = DEFAULT, options: EmbedderOptions | None = None) -
         raise InputError(f"{argument('embedder')} '{name}' is unknown; choose one of {', '.join(sorted(found))}")
     other: EmbedderFactory = load_plugin(found[name])
     return other(options or EmbedderOptions())
+
+
+@lru_cache(maxsize=1)
+def reopen_embedder(name: str, options: EmbedderOptions, digest: str) -> Embedder:
+    """Return an embedder in another process, once per process.
+
+    Args:
+        name: its name.
+        options: its weights and input.
+        digest: digest of its weights, since another machine may have other weights under the same path.
+
+    Raises:
+        InputError: the weights are missing here or are others.
+    """
+    embedder = load_embedder(name, options)
+    if embedder.card.digest != digest:
+        raise InputError(
+            f"the weights of the embedder {name} are others on the machine {platform.node()}; give all machines of the "
+            "cluster the same file"
+        )
+    return embedder

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayError, WorkerCrashedError
 
 from fertools.core.arguments import argument
-from fertools.core.cluster import connected
+from fertools.core.cluster import connected, own_errors, refuse_absent
 from fertools.core.errors import DeviceError, InputError
 from fertools.core.workspace import Workspace
 from fertools.ingestion.engines.base import (
@@ -76,12 +76,8 @@ def work(
         there = int(resources.get("GPU" if device == "cuda" else "CPU", 1))
         pool = _WorkerPool(workspace, options, steps, device, watch)
         try:
-            yield from pool.do(items, max(1, min(options.workers or there, len(items))))
-        except SystemError as error:
-            # Ray wraps an error of a signal handler in this one.
-            if error.__cause__ is None:
-                raise
-            raise error.__cause__ from None
+            with own_errors():
+                yield from pool.do(items, max(1, min(options.workers or there, len(items))))
         finally:
             pool.terminate()
 
@@ -113,11 +109,7 @@ class Worker:
         Raises:
             InputError: the workspace is not on this machine.
         """
-        if not workspace.settings_path.is_file():
-            raise InputError(
-                f"{workspace.root} is not on the machine {os.uname().nodename} of the Ray cluster; choose a "
-                f"{argument('workspace')} on a file system that all its machines see by the same path"
-            )
+        refuse_absent(workspace.settings_path)
         self._extractor = make_extractor(workspace, options, steps, device, 1, self._tick, self._heartbeat)
         refuse_other_engine(workspace, self._extractor.search.detector, os.uname().nodename)
 
@@ -199,9 +191,6 @@ class _WorkerPool:
                     todo.extend(again := split_item(item))
                     tried.update(one.name for one in again)
                     continue
-                except RayTaskError as error:
-                    # The original error, without the lines that Ray adds to it.
-                    raise error.cause from error
                 self._failed_starts = 0
                 self._idle.append(worker)
                 if item is not None:

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from fertools.core.engine import Spread
 from fertools.core.processes import processors
-from fertools.faces.detection.mtcnn.native.library import Library, library
+from fertools.faces.detection.mtcnn.native.library import library
 from fertools.splits.audit.picture_detail import Detail, compare_detail, read_detail
 from fertools.splits.audit.picture_hash import BITS, MIRROR, Hashes, PictureFacts
 
@@ -37,6 +38,11 @@ _BLOCK = 1024
 """Pictures that are compared at once with as many others."""
 _PENDING = 1 << 21
 """Pairs that are held before all but the nearest of each picture are dropped."""
+_INVERTED = np.unpackbits(MIRROR.view(np.uint8)).astype(np.bool_)
+_ORDER = np.argsort(_INVERTED, kind="stable")
+_SAME_BITS = int((~_INVERTED).sum())
+"""Number of bits that a mirrored picture has too."""
+_MIRROR: Hashes = np.packbits(_INVERTED[_ORDER]).view(np.uint64)
 Integers = NDArray[np.int64]
 
 
@@ -65,7 +71,9 @@ class Copies:
         return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
-def find_copies(facts: PictureFacts, paths: Sequence[Path | None], groups: Integers) -> Copies:
+def find_copies(
+    facts: PictureFacts, paths: Sequence[Path | None], groups: Integers, spread: Spread | None = None
+) -> Copies:
     """Return pairs of pictures that are equal, nearly equal or mirrored.
 
     The pairs connect the copies of each picture. Not every two copies are a pair, which keeps their number small.
@@ -75,6 +83,7 @@ def find_copies(facts: PictureFacts, paths: Sequence[Path | None], groups: Integ
         paths: N files of the pictures.
         groups: N group numbers. Nearly equal pictures of one group are not paired: frames of one video would give very
             many pairs.
+        spread: how to spread the comparison over machines; None compares here.
     """
     first_of: dict[str, int] = {}
     exact = []
@@ -86,7 +95,7 @@ def find_copies(facts: PictureFacts, paths: Sequence[Path | None], groups: Integ
         else:
             exact.append((first, row))
     rows = np.array(firsts, np.int64)
-    similar = find_near(facts.hashes[rows], groups[rows])
+    similar = find_near(facts.hashes[rows], groups[rows], spread=spread)
     near = NearPairs(rows[similar.pairs], similar.distances, similar.mirrored)
     verified = _verify(near, paths)
     pairs = np.concatenate([np.array(exact, np.int64).reshape(-1, 2), near.pairs[verified]])
@@ -112,7 +121,7 @@ class NearPairs:
     mirrored: NDArray[np.bool_]
 
 
-def find_near(hashes: Hashes, groups: Integers, limit: int = LIMIT) -> NearPairs:
+def find_near(hashes: Hashes, groups: Integers, limit: int = LIMIT, spread: Spread | None = None) -> NearPairs:
     """Return the pairs of different groups whose hashes differ in at most `limit` bits, plain or mirrored.
 
     Of a picture with more than NEAREST such pairs to later rows, the nearest are returned.
@@ -121,54 +130,69 @@ def find_near(hashes: Hashes, groups: Integers, limit: int = LIMIT) -> NearPairs
         hashes: (N, 4) hashes.
         groups: N group numbers.
         limit: largest number of different bits.
+        spread: how to spread blocks of pictures over machines; None compares here.
     """
-    compiled = library()
-    table = _multiply(hashes, groups, limit) if compiled is None else _search(compiled, hashes, groups, limit)
+    starts = range(0, len(hashes), _BLOCK)
+    compare = _Comparison(_mirrored_last(hashes), groups, limit)
+    if spread is not None:
+        found = list(spread(compare, starts))
+    elif library() is None:
+        # NumPy multiplies matrices in all processors already.
+        found = list(map(compare, starts))
+    else:
+        with ThreadPoolExecutor(processors()) as pool:
+            found = list(pool.map(compare, starts))
+    table = np.concatenate([np.empty((0, 4), np.int64), *found])
     table = table[np.lexsort((table[:, 1], table[:, 0], table[:, 2]))]
     return NearPairs(table[:, :2], table[:, 2], table[:, 3].astype(np.bool_))
 
 
-def _search(compiled: Library, hashes: Hashes, groups: Integers, limit: int) -> Integers:
-    """Return rows of first, second, distance and whether mirrored, by compiled code in all processors."""
-    odd = np.unpackbits(MIRROR.view(np.uint8)).astype(np.bool_)
-    order = np.argsort(odd, kind="stable")
-    mirror = np.packbits(odd[order]).view(np.uint64)
+def _mirrored_last(hashes: Hashes) -> Hashes:
+    """Return hashes with the bits that mirroring inverts after the others."""
     ordered = np.empty_like(hashes)
     for start in range(0, len(hashes), _BLOCK):
         bits = np.unpackbits(hashes[start : start + _BLOCK].view(np.uint8), axis=1)
-        ordered[start : start + _BLOCK] = np.packbits(np.take(bits, order, axis=1), axis=1).view(np.uint64)
-
-    def search(start: int) -> Integers:
-        rows = range(start, min(start + _BLOCK, len(hashes)))
-        return compiled.near(ordered, groups, mirror, rows, limit, NEAREST)
-
-    with ThreadPoolExecutor(processors()) as pool:
-        return np.concatenate([np.empty((0, 4), np.int64), *pool.map(search, range(0, len(hashes), _BLOCK))])
+        ordered[start : start + _BLOCK] = np.packbits(np.take(bits, _ORDER, axis=1), axis=1).view(np.uint64)
+    return ordered
 
 
-def _multiply(hashes: Hashes, groups: Integers, limit: int) -> Integers:
-    """Return the same as `_search` by products of matrices."""
-    found, held = [np.empty((0, 4), np.int64)], 0
-    for block in _compare_blocks(hashes, groups, limit):
-        found.append(block)
-        held += len(block)
-        if held > _PENDING:
-            found, held = [_nearest(np.concatenate(found))], 0
-    return _nearest(np.concatenate(found))
+@dataclass(frozen=True)
+class _Comparison:
+    """Compares a block of pictures with all later ones.
 
+    Attributes:
+        hashes: (N, 4) hashes with the bits that mirroring inverts after the others.
+        groups: N group numbers.
+        limit: largest number of different bits.
+    """
 
-def _compare_blocks(hashes: Hashes, groups: Integers, limit: int) -> Iterator[Integers]:
-    """Yield rows of first, second, distance and whether mirrored."""
-    for start in range(0, len(hashes), _BLOCK):
-        ones = _signs(hashes[start : start + _BLOCK])
-        for further in range(start, len(hashes), _BLOCK):
-            others = _signs(hashes[further : further + _BLOCK])
-            # Mirroring negates the second half. So the two products give both distances.
+    hashes: Hashes
+    groups: Integers
+    limit: int
+
+    def __call__(self, start: int) -> Integers:
+        """Return rows of first, second, distance and whether mirrored: the NEAREST of each picture of a block."""
+        if (compiled := library()) is not None:
+            rows = range(start, min(start + _BLOCK, len(self.hashes)))
+            return compiled.near(self.hashes, self.groups, _MIRROR, rows, self.limit, NEAREST)
+        found, held = [np.empty((0, 4), np.int64)], 0
+        for pairs in self._multiply(start):
+            found.append(pairs)
+            held += len(pairs)
+            if held > _PENDING:
+                found, held = [_nearest(np.concatenate(found))], 0
+        return _nearest(np.concatenate(found))
+
+    def _multiply(self, start: int) -> Iterator[Integers]:
+        ones = _signs(self.hashes[start : start + _BLOCK])
+        for further in range(start, len(self.hashes), _BLOCK):
+            others = _signs(self.hashes[further : further + _BLOCK])
+            # Mirroring negates the second part. So the two products give both distances.
             alike, turned = (one @ other.T for one, other in zip(ones, others, strict=True))
             equal = alike + np.abs(turned)
-            first, second = (equal >= BITS - 2 * limit).nonzero()
+            first, second = (equal >= BITS - 2 * self.limit).nonzero()
             kept = first + start < second + further
-            kept &= groups[first + start] != groups[second + further]
+            kept &= self.groups[first + start] != self.groups[second + further]
             first, second = first[kept], second[kept]
             distances = (BITS - equal[first, second].astype(np.int64)) // 2
             mirrored = turned[first, second] < 0
@@ -178,8 +202,7 @@ def _compare_blocks(hashes: Hashes, groups: Integers, limit: int) -> Iterator[In
 def _signs(hashes: Hashes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the bits as +1 and -1: (N, E) that a mirrored picture has too, and (N, O) that mirroring negates."""
     signs = np.unpackbits(hashes.view(np.uint8), axis=1).astype(np.float32) * 2 - 1
-    odd = np.unpackbits(MIRROR.view(np.uint8)).astype(np.bool_)
-    return signs[:, ~odd], signs[:, odd]
+    return signs[:, :_SAME_BITS], signs[:, _SAME_BITS:]
 
 
 def _nearest(table: Integers) -> Integers:

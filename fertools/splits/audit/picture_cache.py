@@ -15,13 +15,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fertools.core import files
+from fertools.core.engine import Spread
 from fertools.core.errors import FertoolsError
 from fertools.core.parquet import read_parquet
-from fertools.core.progress import Reporter, Silent
+from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.splits.audit.audit_table import AuditTable
-from fertools.splits.audit.picture_hash import BITS, NUMBERS, PictureFacts, describe_pictures, join_facts
+from fertools.splits.audit.picture_hash import (
+    BITS,
+    NUMBERS,
+    KnownPictures,
+    PictureFacts,
+    describe_blocks,
+    join_facts,
+)
 
 BLOCK = 20_000
 """Pictures after which the cache is written: a stopped audit loses at most these."""
@@ -40,7 +48,9 @@ _SCHEMA = pa.schema(
 )
 
 
-def describe_crops(workspace: Workspace, table: AuditTable, report: Reporter | None = None) -> PictureFacts:
+def describe_crops(
+    workspace: Workspace, table: AuditTable, report: Reporter | None = None, spread: Spread | None = None
+) -> PictureFacts:
     """Return the facts of the crops of a manifest, and keep them for the next audit.
 
     A workspace that cannot be written, or that another command is changing, keeps none.
@@ -49,20 +59,22 @@ def describe_crops(workspace: Workspace, table: AuditTable, report: Reporter | N
         workspace: the workspace of the manifest.
         table: its faces.
         report: receives the progress in faces.
+        spread: how to spread the reading over machines; None reads here.
     """
-    report = report or Silent()
-    paths, known = table.paths(), _read(workspace.picture_facts)
-    row_of = {} if known is None else {content: row for row, content in enumerate(known.contents) if content}
-    report.start(len(paths))
-    parts, unsaved = [], 0
-    for start in range(0, len(paths), BLOCK):
-        parts.append(describe_pictures(paths[start : start + BLOCK], known, row_of))
-        report.advance(start + len(parts[-1].contents))
-        unsaved += sum(bool(content) and content not in row_of for content in parts[-1].contents)
-        if unsaved >= BLOCK or (unsaved and start + BLOCK >= len(paths)):
+    kept = _read(workspace.picture_facts)
+    known = None if kept is None else KnownPictures.of(kept)
+    parts: list[PictureFacts] = []
+    unsaved = 0
+    for facts in describe_blocks(table.paths(), known, spread, report):
+        parts.append(facts)
+        unsaved += sum(bool(content) and (known is None or content not in known.row_of) for content in facts.contents)
+        if unsaved >= BLOCK:
             _save(workspace, table, join_facts(parts))
             unsaved = 0
-    return join_facts(parts)
+    found = join_facts(parts)
+    if unsaved:
+        _save(workspace, table, found)
+    return found
 
 
 def _read(path: Path) -> PictureFacts | None:

@@ -9,22 +9,27 @@ Source: Zauner, "Implementation and benchmarking of perceptual image hash functi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.engine import Spread
 from fertools.core.hashing import hash_bytes
+from fertools.core.progress import Reporter, Silent
 
 BITS = 256
 _SIDE_PX = 32
 _FLAT = 2.0
 """Standard deviation of grey levels, of 255, below which a picture shows nothing: its hash would be noise."""
 _THREADS = 4
+_BLOCK = 2_000
+"""Pictures that are read at once: the work of a machine between two answers."""
 Hashes = NDArray[np.uint64]
 """(N, 4): 256 bits per picture."""
 
@@ -74,6 +79,24 @@ class PictureFacts:
         return self.readable & ~self.flat
 
 
+@dataclass(frozen=True)
+class KnownPictures:
+    """Facts of pictures by the content of their files.
+
+    Attributes:
+        facts: the facts.
+        row_of: their row numbers, by the digests of the files.
+    """
+
+    facts: PictureFacts
+    row_of: Mapping[str, int]
+
+    @classmethod
+    def of(cls, facts: PictureFacts) -> KnownPictures:
+        """Return facts with the rows of their files."""
+        return cls(facts, {content: row for row, content in enumerate(facts.contents) if content})
+
+
 NUMBERS = ("colour", "brightness", "background", "width_px")
 
 
@@ -90,15 +113,39 @@ def hash_picture(grey: NDArray[np.uint8]) -> Hashes:
 
 
 def describe_pictures(
-    paths: Sequence[Path | None], known: PictureFacts | None = None, row_of: Mapping[str, int] | None = None
+    paths: Sequence[Path | None],
+    known: KnownPictures | None = None,
+    spread: Spread | None = None,
+    report: Reporter | None = None,
 ) -> PictureFacts:
     """Read pictures and return their hashes and colours; memory does not grow with their size.
 
     Args:
         paths: N files; None where a row has none.
         known: facts of pictures that need not be decoded again.
-        row_of: their row numbers, by the digests of their files.
+        spread: how to spread blocks of pictures over machines; None reads them here.
+        report: receives the progress in pictures.
     """
+    return join_facts(list(describe_blocks(paths, known, spread, report)))
+
+
+def describe_blocks(
+    paths: Sequence[Path | None],
+    known: KnownPictures | None = None,
+    spread: Spread | None = None,
+    report: Reporter | None = None,
+) -> Iterator[PictureFacts]:
+    """Yield the facts of one block of pictures after another; see `describe_pictures`."""
+    report, done = report or Silent(), 0
+    report.start(len(paths))
+    blocks = (paths[start : start + _BLOCK] for start in range(0, len(paths), _BLOCK))
+    for facts in (spread or map)(partial(_describe, known=known), blocks):
+        done += len(facts.contents)
+        report.advance(done)
+        yield facts
+
+
+def _describe(paths: Sequence[Path | None], known: KnownPictures | None) -> PictureFacts:
     hashes = np.zeros((len(paths), BITS // 64), np.uint64)
     readable, flat = np.zeros(len(paths), np.bool_), np.zeros(len(paths), np.bool_)
     contents, digests = [""] * len(paths), [""] * len(paths)
@@ -109,10 +156,11 @@ def describe_pictures(
         if content is None:
             return
         contents[row] = hash_bytes(content)
-        if known is not None and row_of is not None and (old := row_of.get(contents[row])) is not None:
-            readable[row], flat[row], digests[row] = known.readable[old], known.flat[old], known.digests[old]
-            hashes[row] = known.hashes[old]
-            numbers[:, row] = [known.numbers[name][old] for name in NUMBERS]
+        if known is not None and (old := known.row_of.get(contents[row])) is not None:
+            facts = known.facts
+            readable[row], flat[row], digests[row] = facts.readable[old], facts.flat[old], facts.digests[old]
+            hashes[row] = facts.hashes[old]
+            numbers[:, row] = [facts.numbers[name][old] for name in NUMBERS]
             return
         picture = _decode(content)
         if picture is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fertools.core.engine import Spread
 from fertools.core.notebook import html_table
 from fertools.splits.audit.all_findings import Evidence, Pixels, find_all
 from fertools.splits.audit.audit_finding import Finding
@@ -56,6 +57,7 @@ def audit_rows(
     facts: PictureFacts | None = None,
     fix: bool = False,
     unchecked: tuple[str, ...] = (),
+    spread: Spread | None = None,
 ) -> AuditReport:
     """Audit rows that are in memory.
 
@@ -66,12 +68,13 @@ def audit_rows(
         facts: facts of their pictures, if they are known already.
         fix: also propose the fewest moves between parts that end the leaks.
         unchecked: what the report names as not searched for.
+        spread: how to spread the comparison of pictures over machines; None compares here.
     """
     evidence = evidence or Evidence()
     paths = table.paths() if pixels else []
     if any(path is not None for path in paths):
         facts = facts or describe_pictures(paths)
-        evidence = replace(evidence, pixels=Pixels(facts, find_copies(facts, paths, _groups(table))))
+        evidence = replace(evidence, pixels=Pixels(facts, find_copies(facts, paths, _groups(table), spread)))
     return AuditReport(
         table,
         count_parts(table),

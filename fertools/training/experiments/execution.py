@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from fertools.core.arguments import given
+from fertools.core.engine import Engine, check_engine
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, Interrupted, InUse, ItemsFailed, MachineError
 from fertools.core.explain import explain
 from fertools.core.locking import waiting
@@ -23,7 +23,6 @@ from fertools.training.experiments.outcome import evaluate_experiment, experimen
 from fertools.training.experiments.shared_classes import refuse_differing_classes
 from fertools.training.experiments.work import Trainer, carry_out
 
-Engine = Literal["local", "ray"]
 Outcome = tuple[Task, FertoolsError | None]
 """A task, and the error that it failed with."""
 
@@ -93,6 +92,7 @@ def run_experiment(
     workspace = Workspace(workspace)
     report = report or Silent()
     experiment = read_experiment(name, workspace.root, protocol=protocol, preset=preset)
+    check_engine(engine, ray_address)
     folds = find_folds(workspace, experiment)
     tasks = list_tasks(workspace, experiment, folds)
     refuse_differing_classes(workspace, tasks)

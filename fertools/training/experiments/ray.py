@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 
-from fertools.core.cluster import connected
+from fertools.core.cluster import RETRIES, connected, own_errors
 from fertools.core.errors import FertoolsError, InputError, first_line
 from fertools.core.locking import waiting
 from fertools.core.progress import Reporter, Silent
@@ -38,7 +38,7 @@ def work(
     """
     with connected(address):
         gpus = 1 if device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1 else 0
-        remote = ray.remote(_run_to_end).options(num_cpus=1, num_gpus=gpus, max_retries=2)
+        remote = ray.remote(_run_to_end).options(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)
         waiting = list(tasks)
         lost: set[str] = set()
         done: set[str] = set()
@@ -74,22 +74,15 @@ def _run_to_end(carry_out: Work, task: Task) -> FertoolsError | None:
 
 def _wait(answers: list[Any]) -> list[Any]:
     """Wait until a task has ended, and return its answer."""
-    try:
+    with own_errors():
         ended: list[Any] = ray.wait(answers, num_returns=1)[0]
-    except SystemError as error:
-        # While it waits, Ray wraps the error that a signal handler raises.
-        if error.__cause__ is None:
-            raise
-        raise error.__cause__ from None
     return ended
 
 
 def _result(answer: Any) -> FertoolsError | None:
     try:
-        error: FertoolsError | None = ray.get(answer)
-    except RayTaskError as failed:
-        # Raise the error itself, without the lines that Ray adds.
-        raise failed.cause from failed
+        with own_errors():
+            error: FertoolsError | None = ray.get(answer)
     except RayError as failed:
         return InputError(f"its worker died ({first_line(failed)}); see its Ray logs for the reason")
     return error

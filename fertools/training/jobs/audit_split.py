@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fertools.core.arguments import argument
+from fertools.core.engine import Engine, spread_over
 from fertools.core.errors import FertoolsError, InputError
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace, WorkspaceLike
@@ -14,6 +15,7 @@ from fertools.splits.audit.audit_finding import Finding
 from fertools.splits.audit.audit_table import AuditTable, from_table, from_workspace
 from fertools.splits.audit.known_embeddings import find_embeddings
 from fertools.splits.audit.picture_cache import describe_crops
+from fertools.splits.audit.picture_hash import describe_pictures
 from fertools.splits.audit.run_audit import AuditReport, audit_rows
 from fertools.splits.audit.source_findings import find_changed_sources
 from fertools.training.evaluation.out_of_fold import find_out_of_fold
@@ -28,6 +30,8 @@ def audit(
     columns: Mapping[str, str] | None = None,
     pixels: bool = True,
     fix: bool = False,
+    engine: Engine = "local",
+    ray_address: str | None = None,
     report: Reporter | None = None,
 ) -> AuditReport:
     """Search a split for leaks, duplicates, label errors, short cuts and bad files. Nothing but a cache is written.
@@ -39,6 +43,9 @@ def audit(
         columns: columns of `table` by their meaning, such as `{"path": "file", "emotion": "label"}`.
         pixels: also read every picture, for copies, short cuts and bad files.
         fix: also propose the fewest moves between parts that end the leaks.
+        engine: `local`, or `ray` to read and compare the pictures on a Ray cluster, whose machines see the workspace or
+            the table under the same path.
+        ray_address: address of the cluster; None starts one on this machine.
         report: receives the progress in pictures.
 
     Raises:
@@ -50,12 +57,16 @@ def audit(
             raise InputError(f"{argument('split_column')} and {argument('columns')} need {argument('table')}; give it")
         home = Workspace(workspace)
         rows = from_workspace(home)
-        facts = describe_crops(home, rows, report) if pixels else None
+        spread = spread_over(engine, ray_address, home.manifest)
+        facts = describe_crops(home, rows, report, spread) if pixels else None
         evidence, unchecked = _gather(home, rows, read=pixels)
-        return audit_rows(rows, evidence, pixels=pixels, facts=facts, fix=fix, unchecked=unchecked)
+        return audit_rows(rows, evidence, pixels=pixels, facts=facts, fix=fix, unchecked=unchecked, spread=spread)
     if split_column is None:
         raise InputError(f"{argument('split_column')} is missing; name the column with the part of each row")
-    return audit_rows(from_table(Path(table), split_column, columns), pixels=pixels, fix=fix)
+    rows = from_table(Path(table), split_column, columns)
+    spread = spread_over(engine, ray_address, Path(table).absolute())
+    facts = describe_pictures(rows.paths(), spread=spread, report=report) if pixels else None
+    return audit_rows(rows, pixels=pixels, facts=facts, fix=fix, spread=spread)
 
 
 def _gather(workspace: Workspace, rows: AuditTable, *, read: bool) -> tuple[Evidence, tuple[str, ...]]:
