@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from fertools.core.errors import SchemaError
 from fertools.manifests.schema import FACES
@@ -20,7 +22,11 @@ from fertools.manifests.table_schema import TableSchema
 
 _IDENTIFIERS = ("face_id", "source_id", "parent_id")
 _HEX = "^[0-9a-f]{32}$"
+_HEX_LENGTH = 32
 _GENERATED = r"^training/.+/[^/\\]+\.png$"
+_FOLDER = np.frombuffer(b"faces/", np.uint8)
+_ENDINGS = np.frombuffer(b".jpg.png", np.uint8).reshape(2, 4)
+_CROP_LENGTH = len("faces/00/") + _HEX_LENGTH + len(".png")
 _UPWARDS = r"(^|[/\\])\.\.?([/\\]|$)"
 """A path component of one or two dots, which could lead out of a folder."""
 
@@ -41,10 +47,51 @@ def check_names(path: Path, schema: TableSchema, table: pa.Table) -> None:
     Raises:
         SchemaError: an identifier is not 32 hex digits, or a path does not follow from the identifier.
     """
+    # The quick tests say that all is well. The slow ones find the row that is not.
     for name in set(_IDENTIFIERS).intersection(table.column_names):
-        _refuse(path, table[name], pc.match_substring_regex(table[name], _HEX), f"{name} that is not 32 hex digits")
+        if not all(map(_is_hex, table[name].chunks)):
+            _refuse(path, table[name], pc.match_substring_regex(table[name], _HEX), f"{name} that is not 32 hex digits")
     if schema is FACES and "path" in table.column_names:
-        _refuse(path, table["path"], _follows(table), "path that does not follow from the face's identifier")
+        others = _without_crops(table)
+        _refuse(path, others["path"], _follows(others), "path that does not follow from the face's identifier")
+
+
+def _is_hex(values: pa.Array) -> bool:
+    """Return whether all texts are 32 hex digits."""
+    values = values.drop_null()
+    lengths = pc.min_max(pc.binary_length(values)).as_py()
+    if not len(values) or lengths != {"min": _HEX_LENGTH, "max": _HEX_LENGTH}:
+        return not len(values)
+    letters = _letters(values)
+    # Unsigned numbers wrap around, so each range is one comparison.
+    return bool(((letters - np.uint8(ord("0")) < 10) | (letters - np.uint8(ord("a")) < 6)).all())
+
+
+def _without_crops(table: pa.Table) -> pa.Table:
+    """Return the rows whose path is not the usual one of a crop."""
+    usual = [np.zeros(0, np.bool_)]
+    for rows in table.select(["path", "face_id"]).to_batches():
+        paths, faces = rows.columns
+        good = pc.fill_null(pc.equal(pc.binary_length(paths), _CROP_LENGTH), False)
+        good = pc.and_(good, pc.fill_null(pc.equal(pc.binary_length(faces), _HEX_LENGTH), False))
+        chosen = good.to_numpy(zero_copy_only=False).copy()
+        path = _letters(paths.filter(good)).reshape(-1, _CROP_LENGTH)
+        face = _letters(faces.filter(good)).reshape(-1, _HEX_LENGTH)
+        same = (path[:, :6] == _FOLDER).all(axis=1) & (path[:, 6:8] == face[:, :2]).all(axis=1)
+        same &= (path[:, 8] == ord("/")) & (path[:, 9:41] == face).all(axis=1)
+        same &= (path[:, None, 41:] == _ENDINGS).all(axis=2).any(axis=1)
+        chosen[chosen] = same
+        usual.append(chosen)
+    return table.select(["path", "face_id", "parent_id"]).filter(pa.array(~np.concatenate(usual)))
+
+
+def _letters(texts: pa.Array) -> NDArray[np.uint8]:
+    """Return the bytes of texts, one after another."""
+    _, offsets, content = texts.buffers()
+    if not len(texts) or content is None:
+        return np.zeros(0, np.uint8)
+    ends = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return np.frombuffer(content, np.uint8)[ends[0] : ends[1]]
 
 
 def _follows(table: pa.Table) -> Any:

@@ -91,7 +91,7 @@ def read_table(
         found = pq.read_schema(path)
         check_schema(path, schema, found)
         # The key says how many rows there are of a table that is older than every wanted column.
-        held = [name for name in dict.fromkeys([*read, schema.key]) if name in found.names]
+        held = [name for name in read if name in found.names] or [schema.key]
         table = nested.unsliced(schema.completed(read_parquet(path, held, remedy=REMEDY)).select(read))
     check_names(path, schema, table)
     return table.select(wanted)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ GROUP_ROWS = 16_384
 """Rows per row group, about 12 MB in memory."""
 REMEDY = "restore it or ingest again"
 """What to do with a damaged table."""
-_ROW = "row"
 
 
 def read_groups(
@@ -57,31 +57,53 @@ def read_groups(
         file = pq.ParquetFile(path, page_checksum_verification=True)
     with closing(file):
         with reading_parquet(path, REMEDY):
-            check_schema(path, schema, file.schema_arrow)
+            found = file.schema_arrow
+            check_schema(path, schema, found)
+        group_of = partial(_read_group, file, schema=schema, there=frozenset(found.names))
         for number in range(file.num_row_groups):
             with reading_parquet(path, REMEDY):
-                rows = _matching(_read_group(file, number, schema, conditions), filters) if filters else None
+                rows = _matching(group_of(number, names=conditions), filters) if filters else None
                 if rows is not None and not len(rows):
                     continue
-                group = _read_group(file, number, schema, read)
+                group = group_of(number, names=read)
             group = group if rows is None or len(rows) == len(group) else nested.take(group, rows)
             if check:
                 check_names(path, schema, group)
             yield group.select(wanted)
 
 
-def _read_group(file: pq.ParquetFile, number: int, schema: TableSchema, names: Sequence[str]) -> pa.Table:
+def _read_group(
+    file: pq.ParquetFile, number: int, *, schema: TableSchema, there: frozenset[str], names: Sequence[str]
+) -> pa.Table:
     # The key says how many rows there are of a table that is older than every wanted column.
-    there = frozenset(file.schema_arrow.names)
-    held = [name for name in dict.fromkeys([*names, schema.key]) if name in there]
+    held = [name for name in names if name in there] or [schema.key]
     return nested.unsliced(schema.completed(checked(file.read_row_group(number, held))).select(list(names)))
 
 
 def _matching(table: pa.Table, filters: Filters) -> NDArray[np.int64]:
-    """Return the numbers of the rows that meet all conditions. The table has no nested lists (see `nested`)."""
-    numbered = table.append_column(_ROW, pa.array(np.arange(len(table))))
-    rows: NDArray[np.int64] = numbered.filter(pq.filters_to_expression(filters))[_ROW].to_numpy()
-    return np.sort(rows)
+    """Return the numbers of the rows that meet all conditions."""
+    # A filter of the whole table starts a plan of Arrow's engine, which takes thirty times as long for a row group.
+    met = np.ones(len(table), np.bool_)
+    for name, operator, value in filters:
+        met &= pc.fill_null(_COMPARISONS[operator](table[name], value), False).to_numpy()
+    return np.flatnonzero(met)
+
+
+def _is_in(column: pa.ChunkedArray, values: Iterable[Any]) -> Any:
+    return pc.if_else(pc.is_valid(column), pc.is_in(column, value_set=pa.array(list(values), column.type)), None)
+
+
+_COMPARISONS: dict[str, Callable[[pa.ChunkedArray, Any], Any]] = {
+    "=": pc.equal,
+    "==": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "in": _is_in,
+    "not in": lambda column, values: pc.invert(_is_in(column, values)),
+}
 
 
 def write_groups(path: Path, schema: TableSchema, tables: Iterable[pa.Table]) -> None:

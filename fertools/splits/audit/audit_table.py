@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fertools.core import calls
 from fertools.core.arguments import argument
-from fertools.core.errors import InputError, ResumeRefused
+from fertools.core.errors import InputError
 from fertools.core.parquet_table import read_table
 from fertools.core.workspace import Workspace
-from fertools.manifests import store
-from fertools.manifests.schema import ANIMATED
+from fertools.manifests.column_codes import dictionary_of
+from fertools.manifests.schema import ANIMATED, FACES
+from fertools.manifests.table_stream import read_groups
 from fertools.splits.audit.coded_column import Coded, combine
 
 TEXTS = ("subject", "source", "track", "pair", "sequence", "emotion", "dataset", "parent", "checksum")
@@ -42,6 +45,10 @@ _NUMBERS = {
     "face width": "face_px",
     "brightness of the crop": "brightness",
 }
+_OTHERS = ("subject_origin", "pair_id", "modality", "sequence_id", "fold", "split", "generator_folds")
+_DERIVED = ("pair", "modality", "sequence", "part", "unseen")
+"""Further columns of text, from those of the manifest."""
+_KEPT = [("status", "=", "kept")]
 CUES = ("sharpness", "face width", "brightness of the crop")
 """Columns of numbers that a manifest knows of each picture, by which a label may be guessed."""
 
@@ -144,54 +151,53 @@ def make_table(
 def from_workspace(workspace: Workspace) -> AuditTable:
     """Return the kept faces of a manifest.
 
-    Columns are read one after another, so that memory does not grow with the number of different texts.
-
     Raises:
         InputError: there is no manifest, or it has no kept face.
-        ResumeRefused: another command changed the manifest meanwhile.
     """
-    before = _state(workspace)
-
-    def read(*names: str) -> list[pa.ChunkedArray]:
-        return list(store.read_faces(workspace, names, [("status", "=", "kept")]).columns)
-
-    (names,) = read("face_id")
-    if not len(names):
+    workspace = Workspace(workspace)
+    if not workspace.manifest.is_file():
+        raise InputError(f"there is no manifest in {workspace.root}; run {calls.INGEST} there first")
+    wanted = ("face_id", "path", *_TEXTS.values(), *_NUMBERS.values(), *_OTHERS)
+    found: dict[str, list[pa.Array]] = defaultdict(list)
+    for group in read_groups(workspace.manifest, FACES, wanted, _KEPT):
+        for name, values in _of_group(group).items():
+            found[name].append(values)
+    if not found:
         raise InputError(f"{workspace.manifest} has no kept faces to audit; ingest more")
-    columns = {name: Coded.of(values) for name, values in zip(_TEXTS, read(*_TEXTS.values()), strict=True)}
-    (origin,) = read("subject_origin")
-    columns["tracked"] = columns["subject"].where(pc.fill_null(pc.equal(origin, "video"), False).to_numpy())
-    pair, modality, dataset, sequence = read("pair_id", "modality", "dataset", "sequence_id")
-    # A drawn character plays several people, so its pictures may be apart from them.
-    columns["pair"] = Coded.of(pc.if_else(pc.equal(modality, ANIMATED), pa.scalar(None, pa.string()), pair))
-    within = combine(Coded.of(pc.fill_null(dataset, "")), Coded.of(modality))
-    named = Coded.of(sequence)
-    columns["sequence"] = Coded(combine(within, named), named.values)
-    del pair, modality, dataset, sequence
-    fold, part = read("fold", "split")
-    (unseen,) = read("generator_folds")
-    numbers = {name: _numbers_of(values) for name, values in zip(_NUMBERS, read(*_NUMBERS.values()), strict=True)}
-    (files,) = read("path")
-    if _state(workspace) != before:
-        raise ResumeRefused(f"{workspace.manifest} was changed while the audit read it; audit again")
+    columns = {name: Coded.of(pa.chunked_array(found.pop(name))) for name in (*_TEXTS, *_DERIVED)}
+    columns["tracked"] = columns["subject"].where(np.concatenate(found.pop("tracked")))
+    # A sequence of one name is another one in each dataset and modality.
+    place = combine(columns["dataset"].codes + 1, columns.pop("modality"))
+    columns["sequence"] = Coded(combine(place, columns["sequence"]), columns["sequence"].values)
     return AuditTable(
-        names=names,
-        parts=Coded.of(pc.coalesce(pc.binary_join_element_wise("fold", fold.cast(pa.string()), " "), part)),
-        files=files,
+        names=pa.chunked_array(found.pop("names")),
+        parts=columns.pop("part"),
+        files=pa.chunked_array(found.pop("files")),
         folder=workspace.root,
         columns=columns,
-        numbers=numbers,
-        unseen_folds=Coded.of(pc.binary_join(unseen.cast(pa.list_(pa.string())), ",")).where(columns["run"].known),
+        numbers={name: np.concatenate(found.pop(name)) for name in _NUMBERS},
+        unseen_folds=columns.pop("unseen").where(columns["run"].known),
         by_source=workspace.settings().get("split", {}).get("group_by") == "source",
         origin=workspace,
     )
 
 
-def _state(workspace: Workspace) -> tuple[int, int] | None:
-    if not workspace.manifest.is_file():
-        return None
-    status = workspace.manifest.stat()
-    return status.st_ino, status.st_mtime_ns
+def _of_group(group: pa.Table) -> dict[str, Any]:
+    """Return the columns of an audit from some rows: texts as codes, so that much fewer bytes are held."""
+    texts = {meaning: group[name] for meaning, name in _TEXTS.items()}
+    # A drawn character plays several people, so its pictures may be apart from them.
+    texts["pair"] = pc.if_else(pc.equal(group["modality"], ANIMATED), pa.scalar(None, pa.string()), group["pair_id"])
+    texts["sequence"], texts["modality"] = group["sequence_id"], group["modality"]
+    fold = pc.binary_join_element_wise("fold", group["fold"].cast(pa.string()), " ")
+    texts["part"] = pc.coalesce(fold, group["split"])
+    texts["unseen"] = pc.binary_join(group["generator_folds"].cast(pa.list_(pa.string())), ",")
+    return {
+        **{meaning: dictionary_of(column) for meaning, column in texts.items()},
+        **{meaning: _numbers_of(group[name]) for meaning, name in _NUMBERS.items()},
+        "tracked": pc.fill_null(pc.equal(group["subject_origin"], "video"), False).to_numpy(),
+        "names": group["face_id"].combine_chunks(),
+        "files": group["path"].combine_chunks(),
+    }
 
 
 def _numbers_of(column: pa.ChunkedArray) -> NDArray[np.float64]:

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fertools.manifests.column_codes import dictionary_of
+
 Codes = NDArray[np.int32]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -39,8 +41,7 @@ class Coded:
         array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
         if pa.types.is_null(array.type):
             return cls.unknown(len(array))
-        coded = pc.dictionary_encode(array)
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        coded = dictionary_of(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
         return cls(pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32), coded.dictionary)
 
     @classmethod
