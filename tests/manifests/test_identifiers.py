@@ -26,6 +26,13 @@ OUTSIDE: list[dict[str, Any]] = [
     {"path": f"faces/00/{ID}.png"},
     {"path": f"faces/{ID[:2]}/{ID}.sh"},
     {"path": f"faces/{ID[:2]}/{ID}.png", "face_id": identify("b")},
+    # As long as a good one.
+    {"path": f"faceZ/{ID[:2]}/{ID}.png"},
+    {"path": f"faces/{ID[:2]}\\{ID}.png"},
+    {"path": f"faces/{ID[:2]}/{ID[:-1]}_.jpg"},
+    {"path": f"faces/{ID[:2]}/{ID}.exe"},
+    {"path": None, "face_id": "é" * 16},
+    {"path": None, "face_id": ID[:-1] + "g"},
     {"path": None, "face_id": "../../x"},
     {"path": None, "face_id": ID.upper()},
     {"path": None, "face_id": ID + "\n"},

@@ -76,6 +76,12 @@ def test_a_filtered_read_is_that_of_a_list(tmp_path: Path, seed: int) -> None:
         ([("fold", "in", [1]), ("emotion", "=", "fear")], lambda row: (row["fold"], row["emotion"]) == (1, "fear")),
         ([("frame_index", "<", 4)], lambda row: row["frame_index"] < 4),
         ([("emotion", "=", "surprise")], lambda row: False),
+        # A null meets no condition, so these are not the opposites of the ones above.
+        ([("fold", "not in", [1])], lambda row: row["fold"] not in (None, 1)),
+        (
+            [("emotion", "!=", "fear"), ("frame_index", ">=", 1)],
+            lambda row: row["emotion"] not in (None, "fear") and row["frame_index"] >= 1,
+        ),
     ]
     for filters, meets in wanted:
         expected = [row for row in rows if meets(row)]
