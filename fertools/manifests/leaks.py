@@ -141,8 +141,8 @@ def _separated_children(rows: _Rows) -> list[str]:
 
 def _separated_tracks(rows: _Rows) -> list[str]:
     """Find pairs of subjects of one video in two parts that no frame shows together, so they may be one person."""
-    sources, source_ids = encode(rows.faces["source_id"])
-    sources[~is_equal(rows.faces["subject_origin"], "video")] = -1
+    video = pa.array(is_equal(rows.faces["subject_origin"], "video"))
+    sources, source_ids = encode(pc.if_else(video, rows.faces["source_id"], pa.scalar(None, pa.string())))
     torn = np.append(_torn(sources, rows.part), np.zeros(sources.max(initial=-1) + 2, np.bool_))
     tracked = np.flatnonzero(torn[sources] & (rows.part != _NO_PART))
     if not len(tracked):

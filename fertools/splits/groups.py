@@ -68,13 +68,12 @@ def group_faces(
     moments[is_equal(faces["modality"], ANIMATED)] = -1
     edges.share(subjects, moments)
     video = is_equal(faces["subject_origin"], "video")
-    if group_by == "source" or video.any():
-        sources, _ = encode(faces["source_id"])
-        if group_by == "source":
-            edges.share(subjects, sources)
-        else:
-            frames = pc.fill_null(faces["frame_index"], -1).to_numpy()[video]
-            edges.link(*possibly_same(sources[video], frames.astype(np.int64), subjects[video]))
+    if group_by == "source":
+        edges.share(subjects, encode(faces["source_id"])[0])
+    elif video.any():
+        filmed = faces.select(["source_id", "frame_index"]).filter(pa.array(video))
+        frames = pc.fill_null(filmed["frame_index"], -1).to_numpy().astype(np.int64)
+        edges.link(*possibly_same(encode(filmed["source_id"])[0], frames, subjects[video]))
     group_of, firsts = edges.components()
     return group_of[subjects], names.take(pa.array(firsts)).to_pylist()
 
