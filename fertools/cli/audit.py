@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import engine_options, json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.core.engine import Engine
+    from fertools.core.spreading import Engine
     from fertools.splits.audit.run_audit import AuditReport
 
+GROUPS = {
+    "Most used options": ("--workspace", "--page", "--fix", "--apply", "--pixels"),
+    "A table of another program": ("--split-column", "--columns", "--output"),
+    "Many machines": ("--engine", "--ray-address"),
+    "Repeated runs": ("--wait",),
+}
+"""Headings of `fertools audit --help`, and the options below each."""
 
-@click.command("audit")
+
+@click.command("audit", cls=GroupedCommand, groups=GROUPS)
 @click.argument("table", required=False, type=click.Path(path_type=Path))
 @workspace_option
 @wait_option

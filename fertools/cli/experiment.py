@@ -12,7 +12,7 @@ from fertools.cli.grouping import GroupedCommand
 from fertools.cli.options import engine_options, json_option, open_workspace, wait_option, workspace_option
 
 if TYPE_CHECKING:
-    from fertools.core.engine import Engine
+    from fertools.core.spreading import Engine
     from fertools.core.workspace import Workspace
     from fertools.training.experiments.definition import Experiment
     from fertools.training.reports.table_formatting import TableFormat

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fertools.annotations.app.address import Address
-from fertools.core.engine import ENGINES
 from fertools.core.locking import waiting
 from fertools.core.workspace import Workspace
 
@@ -85,7 +84,6 @@ def engine_options(function: Function) -> Function:
     )(function)
     return click.option(
         "--engine",
-        type=click.Choice(ENGINES),
         default="local",
         show_default=True,
         help="Where to run: local, or ray for a cluster.",

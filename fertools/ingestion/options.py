@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fertools.core.arguments import argument, given
-from fertools.core.engine import check_engine
 from fertools.core.errors import InputError
 from fertools.core.processes import processors
+from fertools.core.spreading import check_engine
 from fertools.faces.alignment import FILLS
 from fertools.faces.centring import Centre
 from fertools.faces.detection.detector import DetectorOptions, ScoreLevels

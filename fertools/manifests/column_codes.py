@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Integers = npt.NDArray[np.int64]
+_SPARSE = 4
+"""So many possible numbers for each given one are too many for an array of them."""
 
 
 def encode(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
@@ -60,10 +62,41 @@ def combine(*columns: Integers) -> Integers:
     found = np.zeros(int(known.sum()), np.int64)
     for codes in (column[known] for column in columns):
         # Renumbered after each column, so that products stay small.
-        _, found = np.unique(found * (codes.max(initial=-1) + 2) + codes + 1, return_inverse=True)
+        step = int(codes.max(initial=-1)) + 2
+        found = renumber(found * step + codes + 1, (int(found.max(initial=-1)) + 1) * step)
     combined = np.full(len(known), -1, np.int64)
     combined[known] = found
     return combined
+
+
+def distinct(numbers: Integers, limit: int) -> Integers:
+    """Return the distinct ones of N numbers from 0 to `limit` - 1, in order.
+
+    Example:
+        >>> distinct(np.array([7, 0, 7]), 8).tolist()
+        [0, 7]
+    """
+    if limit > _SPARSE * len(numbers):
+        return np.unique(numbers)
+    # A place for each possible number needs no sorting.
+    there = np.zeros(limit, np.bool_)
+    there[numbers] = True
+    return np.flatnonzero(there)
+
+
+def renumber(numbers: Integers, limit: int) -> Integers:
+    """Return the place of each number among the distinct ones; see `distinct`.
+
+    Example:
+        >>> renumber(np.array([7, 0, 7]), 8).tolist()
+        [1, 0, 1]
+    """
+    if limit > _SPARSE * len(numbers):
+        return np.unique(numbers, return_inverse=True)[1].reshape(-1)
+    place = np.zeros(limit, np.int32)
+    place[distinct(numbers, limit)] = 1
+    place = np.cumsum(place, dtype=np.int32, out=place)
+    return place[numbers].astype(np.int64) - 1
 
 
 def is_equal(column: pa.ChunkedArray, value: str) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 from fertools.manifests.validation_context import ValidationContext, valid, violating_faces
 
 
-def missing_crops(context: ValidationContext) -> list[str]:
+def missing_crops(context: ValidationContext) -> Sequence[str]:
     """Find crops that do not exist."""
     there = valid(context.faces, "path")
     rows = np.flatnonzero(there)

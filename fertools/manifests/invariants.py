@@ -66,7 +66,7 @@ class Invariant:
     columns: tuple[str, ...] = ()
 
 
-def repeated_keys(context: ValidationContext) -> list[str]:
+def repeated_keys(context: ValidationContext) -> Sequence[str]:
     """Find identifiers that occur more than once in a table."""
     found: list[str] = []
     for keys in _keys(context):
@@ -76,7 +76,7 @@ def repeated_keys(context: ValidationContext) -> list[str]:
     return found
 
 
-def unsorted_keys(context: ValidationContext) -> list[str]:
+def unsorted_keys(context: ValidationContext) -> Sequence[str]:
     """Find identifiers that follow a larger one."""
     return [name for keys in _keys(context) for name in keys[1:].filter(pc.less(keys[1:], keys[:-1])).to_pylist()]
 
@@ -85,9 +85,10 @@ def _keys(context: ValidationContext) -> tuple[pa.ChunkedArray, pa.ChunkedArray]
     return context.faces[FACES.key], context.every_source[SOURCES.key]
 
 
-def unknown_labels(context: ValidationContext) -> list[str]:
+def unknown_labels(context: ValidationContext) -> Sequence[str]:
     """Find emotions that are not in the lexicon."""
-    labels, found = pa.array(context.labels, pa.string()), []
+    labels = pa.array(context.labels, pa.string())
+    found: list[str] = []
     for table, schema, name in (
         (context.faces, FACES, "emotion"),
         (context.faces, FACES, "target_emotion"),
@@ -97,9 +98,9 @@ def unknown_labels(context: ValidationContext) -> list[str]:
     return found
 
 
-def unpaired_origins(context: ValidationContext) -> list[str]:
+def unpaired_origins(context: ValidationContext) -> Sequence[str]:
     """Find an emotion or subject without its origin, and an origin without a value."""
-    found = []
+    found: list[str] = []
     for table, schema in ((context.faces, FACES), (context.sources, SOURCES)):
         for name in ("emotion", "subject"):
             value = "subject_id" if name == "subject" else name
@@ -107,24 +108,24 @@ def unpaired_origins(context: ValidationContext) -> list[str]:
     return found
 
 
-def unpaired_va(context: ValidationContext) -> list[str]:
+def unpaired_va(context: ValidationContext) -> Sequence[str]:
     """Find valence without arousal, and arousal without valence."""
     return violating_faces(context, valid(context.faces, "valence") != valid(context.faces, "arousal"))
 
 
-def unpaired_va_origins(context: ValidationContext) -> list[str]:
+def unpaired_va_origins(context: ValidationContext) -> Sequence[str]:
     """Find valence and arousal without an origin, and an origin without values."""
     given = valid(context.faces, "valence") | valid(context.faces, "arousal")
     return violating_faces(context, given != valid(context.faces, "va_origin"))
 
 
-def baseless_priors(context: ValidationContext) -> list[str]:
+def baseless_priors(context: ValidationContext) -> Sequence[str]:
     """Find priors of faces without an emotion, and priors with raters."""
     prior = equals(context.faces, "va_origin", "prior")
     return violating_faces(context, prior & (~valid(context.faces, "emotion") | valid(context.faces, "va_raters")))
 
 
-def bad_boxes(context: ValidationContext) -> list[str]:
+def bad_boxes(context: ValidationContext) -> Sequence[str]:
     """Find boxes that are not finite or have no area."""
     x1, y1, x2, y2 = list_values(context.faces, "box", 4).T
     # NaN compares as False, so a box that is not finite is not good.
@@ -132,7 +133,7 @@ def bad_boxes(context: ValidationContext) -> list[str]:
     return violating_faces(context, valid(context.faces, "box") & ~good)
 
 
-def outside_boxes(context: ValidationContext) -> list[str]:
+def outside_boxes(context: ValidationContext) -> Sequence[str]:
     """Find boxes that lie entirely outside their frame."""
     width, height = (
         pc.cast(pc.coalesce(context.faces[f"frame_{name}"], context.of_source(name)), pa.float64())
@@ -144,7 +145,7 @@ def outside_boxes(context: ValidationContext) -> list[str]:
     return violating_faces(context, valid(context.faces, "box") & outside)
 
 
-def bad_landmarks(context: ValidationContext) -> list[str]:
+def bad_landmarks(context: ValidationContext) -> Sequence[str]:
     """Find detected or smoothed landmarks that are not finite."""
     broken = np.zeros(len(context.faces), np.bool_)
     for name in ("landmarks", "landmarks_smoothed"):
@@ -153,7 +154,7 @@ def bad_landmarks(context: ValidationContext) -> list[str]:
     return violating_faces(context, broken)
 
 
-def bad_matrices(context: ValidationContext) -> list[str]:
+def bad_matrices(context: ValidationContext) -> Sequence[str]:
     """Find matrices that are not a similarity transform without reflection."""
     a, b, x, c, d, y = list_values(context.faces, "matrix", 6).T
     with np.errstate(invalid="ignore", over="ignore"):
@@ -163,22 +164,21 @@ def bad_matrices(context: ValidationContext) -> list[str]:
     return violating_faces(context, valid(context.faces, "matrix") & ~good)
 
 
-def unpaired_reasons(context: ValidationContext) -> list[str]:
+def unpaired_reasons(context: ValidationContext) -> Sequence[str]:
     """Find rejected faces without a reason, kept faces with one, and failed sources without one."""
     faces = equals(context.faces, "status", "rejected") != valid(context.faces, "reason")
     bad = equals(context.sources, "status", "failed") | equals(context.sources, "status", "duplicate")
-    return violating_faces(context, faces) + violating_ids(
-        context.sources, SOURCES, bad & ~valid(context.sources, "reason")
-    )
+    lacking = violating_ids(context.sources, SOURCES, bad & ~valid(context.sources, "reason"))
+    return [*violating_faces(context, faces), *lacking]
 
 
-def nameless_crops(context: ValidationContext) -> list[str]:
+def nameless_crops(context: ValidationContext) -> Sequence[str]:
     """Find kept faces without a crop path or a crop size."""
     lacking = ~valid(context.faces, "path") | ~valid(context.faces, "size_px")
     return violating_faces(context, equals(context.faces, "status", "kept") & lacking)
 
 
-def damaged_crops(context: ValidationContext) -> list[str]:
+def damaged_crops(context: ValidationContext) -> Sequence[str]:
     """Find crops that cannot be decoded, or whose size differs from the manifest."""
     # Imported here, so that only this check loads Pillow.
     from PIL import Image
@@ -198,12 +198,12 @@ def damaged_crops(context: ValidationContext) -> list[str]:
     return violating_faces(context, broken)
 
 
-def unknown_sources(context: ValidationContext) -> list[str]:
+def unknown_sources(context: ValidationContext) -> Sequence[str]:
     """Find faces whose source is not in the sources table."""
     return violating_faces(context, source_numbers(context) >= len(context.every_source))
 
 
-def wrong_counts(context: ValidationContext) -> list[str]:
+def wrong_counts(context: ValidationContext) -> Sequence[str]:
     """Find sources whose counts of kept, rejected and interpolated faces differ from the manifest's real faces."""
     numbers, sources = source_numbers(context), context.every_source
     real = ~valid(context.faces, "parent_id") & (numbers < len(sources))
@@ -215,31 +215,31 @@ def wrong_counts(context: ValidationContext) -> list[str]:
     return violating_ids(sources, SOURCES, wrong)
 
 
-def wrong_outcomes(context: ValidationContext) -> list[str]:
+def wrong_outcomes(context: ValidationContext) -> Sequence[str]:
     """Find sources with faces that are not `done`, and `done` sources without faces."""
     sources = context.every_source
     with_faces = np.bincount(source_numbers(context), minlength=len(sources))[: len(sources)] > 0
     return violating_ids(sources, SOURCES, with_faces != equals(sources, "status", "done"))
 
 
-def leaks(context: ValidationContext) -> list[str]:
+def leaks(context: ValidationContext) -> Sequence[str]:
     """Find people, generated faces and sources that are in two parts of the split."""
     return find_leaks(context.faces, by_source=context.by_source)
 
 
-def double_protocols(context: ValidationContext) -> list[str]:
+def double_protocols(context: ValidationContext) -> Sequence[str]:
     """Find faces with both a fold and a hold-out part, and rejected faces with either."""
     fold, side = valid(context.faces, "fold"), valid(context.faces, "split")
     return violating_faces(context, (fold & side) | (equals(context.faces, "status", "rejected") & (fold | side)))
 
 
-def missing_folds(context: ValidationContext) -> list[str]:
+def missing_folds(context: ValidationContext) -> Sequence[str]:
     """Find fold numbers below the largest one that no face has."""
     present = set(pc.unique(context.faces["fold"].drop_null()).to_pylist())
     return [f"fold {number}" for number in range(max(present, default=-1)) if number not in present]
 
 
-def unknown_parents(context: ValidationContext) -> list[str]:
+def unknown_parents(context: ValidationContext) -> Sequence[str]:
     """Find generated faces whose parent is not in the manifest."""
     parents = pc.unique(context.faces["parent_id"].drop_null())
     # There are far fewer parents than faces, so looking for the parents among the faces needs less memory.
@@ -247,16 +247,16 @@ def unknown_parents(context: ValidationContext) -> list[str]:
     return violating_faces(context, valid(context.faces, "parent_id") & ~is_among(context.faces, "parent_id", there))
 
 
-def unpaired_provenance(context: ValidationContext) -> list[str]:
+def unpaired_provenance(context: ValidationContext) -> Sequence[str]:
     """Find generated faces without a parent, run or target expression; the fold may be unknown."""
     given = np.stack([valid(context.faces, name) for name in ("parent_id", "generator_run", "target_emotion")])
     alone = valid(context.faces, "generator_folds") & ~given.all(axis=0)
     return violating_faces(context, (given.any(axis=0) & ~given.all(axis=0)) | alone)
 
 
-def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str, list[str]]]:
+def broken_columns(table: pa.Table, schema: TableSchema) -> dict[str, tuple[str, Sequence[str]]]:
     """Return violations of the schema: for each `table.column`, the broken rule and the violating identifiers."""
-    found: dict[str, tuple[str, list[str]]] = {}
+    found: dict[str, tuple[str, Sequence[str]]] = {}
     for column in schema.columns:
         values, filled = table[column.name], valid(table, column.name)
         broken = ~filled if column.required else np.zeros(len(table), np.bool_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +15,7 @@ PAIR_COLUMNS = ("pair_id", "modality", "subject_id", "subject_origin", "status",
 """Columns of the manifest that the invariants of pairs need."""
 
 
-def unlike_pairs(context: ValidationContext) -> list[str]:
+def unlike_pairs(context: ValidationContext) -> Sequence[str]:
     """Find pairs whose kept faces have different known subjects; a drawn character has a subject of its own."""
     faces = _paired(context)
     # A video or a track is a subject of its own where nothing names the person.
@@ -25,7 +26,7 @@ def unlike_pairs(context: ValidationContext) -> list[str]:
     )
 
 
-def repeated_modalities(context: ValidationContext) -> list[str]:
+def repeated_modalities(context: ValidationContext) -> Sequence[str]:
     """Find pairs with several kept faces in one modality."""
     counts = _paired(context).group_by(["pair_id", "modality"]).aggregate([([], "count_all")])
     counts = counts.filter(pc.greater(counts["count_all"], 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +17,7 @@ SEQUENCE_COLUMNS = (
 """Columns of the manifest that the invariant needs."""
 
 
-def unlike_sequences(context: ValidationContext) -> list[str]:
+def unlike_sequences(context: ValidationContext) -> Sequence[str]:
     """Find sequences whose kept faces have different known subjects; pictures with several kept faces do not count."""
     faces = context.faces.select(list(SEQUENCE_COLUMNS))
     kept = pc.and_(pc.equal(faces["status"], "kept"), pc.is_null(faces["parent_id"]))

@@ -128,7 +128,7 @@ def write_groups(path: Path, schema: TableSchema, tables: Iterable[pa.Table]) ->
             temporary, schema.arrow, compression="zstd", use_dictionary=words, write_page_checksum=True
         ) as writer,
     ):
-        for group in _ahead(_in_groups(tables)):
+        for group in ahead(_in_groups(tables)):
             keys = pa.concat_arrays([last, *group[schema.key].chunks])
             if keys.null_count or not pc.all(pc.less(keys[:-1], keys[1:]), min_count=0).as_py():
                 raise SchemaError(
@@ -139,7 +139,7 @@ def write_groups(path: Path, schema: TableSchema, tables: Iterable[pa.Table]) ->
             writer.write_table(group)
 
 
-def _ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Yield tables while a thread already makes the next one."""
     with ThreadPoolExecutor(1) as reader:
         waiting = reader.submit(next, tables, None)

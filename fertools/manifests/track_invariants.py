@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +18,7 @@ from fertools.manifests.validation_context import (
 )
 
 
-def placeless_faces(context: ValidationContext) -> list[str]:
+def placeless_faces(context: ValidationContext) -> Sequence[str]:
     """Find faces of videos without a frame, shot or track number, and other real faces without a frame number."""
     filmed = np.asarray(pc.fill_null(pc.equal(context.of_source("kind"), "video"), False), np.bool_)
     real = ~valid(context.faces, "parent_id")
@@ -25,7 +27,7 @@ def placeless_faces(context: ValidationContext) -> list[str]:
     return violating_faces(context, real & lacking)
 
 
-def backward_times(context: ValidationContext) -> list[str]:
+def backward_times(context: ValidationContext) -> Sequence[str]:
     """Find faces with an earlier time than a previous frame of their source, or another time than their own frame."""
     timed = np.flatnonzero(valid(context.faces, "pts_s"))
     source = source_numbers(context)[timed]
@@ -43,7 +45,7 @@ def backward_times(context: ValidationContext) -> list[str]:
     return violating_faces(context, broken)
 
 
-def trackless_smoothing(context: ValidationContext) -> list[str]:
+def trackless_smoothing(context: ValidationContext) -> Sequence[str]:
     """Find smoothed landmarks of faces without a track, and of faces neither detected nor interpolated."""
     grounded = valid(context.faces, "track_id") & (
         valid(context.faces, "landmarks") | is_true(context.faces, "interpolated")
@@ -51,7 +53,7 @@ def trackless_smoothing(context: ValidationContext) -> list[str]:
     return violating_faces(context, valid(context.faces, "landmarks_smoothed") & ~grounded)
 
 
-def seen_between(context: ValidationContext) -> list[str]:
+def seen_between(context: ValidationContext) -> Sequence[str]:
     """Find interpolated faces with a detector score or detected landmarks, or without smoothed landmarks."""
     claims = valid(context.faces, "det_score") | valid(context.faces, "landmarks")
     return violating_faces(
@@ -59,7 +61,7 @@ def seen_between(context: ValidationContext) -> list[str]:
     )
 
 
-def lost_between(context: ValidationContext) -> list[str]:
+def lost_between(context: ValidationContext) -> Sequence[str]:
     """Find interpolated faces that do not lie between two detected faces of their track and shot."""
     interpolated, numbers = is_true(context.faces, "interpolated"), source_numbers(context)
     # Only sources with interpolated faces matter, and many datasets have none.

@@ -18,8 +18,8 @@ from fertools.manifests import store
 from fertools.manifests.invariants import CROPS_DECODE, INVARIANTS, Invariant, broken_columns
 from fertools.manifests.schema import FACES, SOURCES
 from fertools.manifests.source_codes import number_sources
-from fertools.manifests.table_stream import read_groups
-from fertools.manifests.validation_context import SOURCE_COLUMNS, SOURCE_NUMBER, ValidationContext
+from fertools.manifests.table_stream import ahead, read_groups
+from fertools.manifests.validation_context import SOURCE_COLUMNS, SOURCE_NUMBER, Names, ValidationContext
 
 EXAMPLES = 5
 """Maximum number of examples in a violation."""
@@ -101,6 +101,9 @@ def validate(workspace: WorkspaceLike, *, deep: bool = False) -> ValidationRepor
             _refuse_changed(workspace, versions)
             faces = faces.append_column(SOURCE_NUMBER, numbers)
             found[invariant.name].add(invariant.find(replace(context, faces=faces)), invariant.sentence)
+            del faces
+            # Arrow keeps memory for later columns, which have other sizes.
+            pa.default_memory_pool().release_unused()
     return ValidationReport(len(numbers), len(every_source), _in_order(found, invariants))
 
 
@@ -145,7 +148,7 @@ def _refuse_changed(workspace: Workspace, versions: tuple[tuple[int, int], ...])
 def _parts(context: ValidationContext, numbers: pa.Array) -> Iterator[ValidationContext]:
     """Yield some rows of both tables at a time; an invariant of rows does not ask which rows are side by side."""
     workspace, first = context.workspace, 0
-    tables = zip_longest(read_groups(workspace.manifest, FACES), read_groups(workspace.sources, SOURCES))
+    tables = zip_longest(ahead(read_groups(workspace.manifest, FACES)), read_groups(workspace.sources, SOURCES))
     for faces, sources in tables:
         faces = FACES.arrow.empty_table() if faces is None else faces
         own, first = numbers.slice(first, len(faces)), first + len(faces)
@@ -167,7 +170,9 @@ class _Violating:
     def add(self, names: Sequence[str], sentence: str) -> None:
         """Count further identifiers."""
         self.count += len(names)
-        self._first = nsmallest(EXAMPLES, chain(self._first, names))
+        # A manifest is sorted, so the first identifiers are the smallest.
+        first = names[:EXAMPLES] if isinstance(names, Names) else names
+        self._first = nsmallest(EXAMPLES, chain(self._first, first))
         self._sentence = sentence
 
     def report(self, name: str) -> Violation:

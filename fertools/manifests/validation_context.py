@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +92,31 @@ def source_numbers(context: ValidationContext) -> npt.NDArray[np.int32]:
     return np.asarray(context.faces[SOURCE_NUMBER].to_numpy(), np.int32)
 
 
-def violating_faces(context: ValidationContext, broken: Mask) -> list[str]:
+class Names(Sequence[str]):
+    """Identifiers of rows, in the order of their table. A table without any crop violates a rule in every row.
+
+    Args:
+        found: the identifiers.
+    """
+
+    def __init__(self, found: pa.ChunkedArray) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        found = self._found[place]
+        return str(found.as_py()) if isinstance(place, int) else [str(name) for name in found.to_pylist()]
+
+
+def violating_faces(context: ValidationContext, broken: Mask) -> Sequence[str]:
     """Return the identifiers of the faces in the mask `broken`."""
     if not broken.any():
         return []
@@ -99,11 +125,11 @@ def violating_faces(context: ValidationContext, broken: Mask) -> list[str]:
     return violating_ids(faces, FACES, broken)
 
 
-def violating_ids(table: pa.Table, schema: TableSchema, broken: Mask) -> list[str]:
+def violating_ids(table: pa.Table, schema: TableSchema, broken: Mask) -> Sequence[str]:
     """Return the identifiers of the rows of a table in the mask `broken`."""
     if not broken.any():
         return []
-    return [str(name) for name in table[schema.key].filter(pa.array(broken)).to_pylist()]
+    return Names(table[schema.key].filter(pa.array(broken)))
 
 
 def list_values(table: pa.Table, name: str, width: int) -> npt.NDArray[np.float64]:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fertools.core.engine import Spread, spread_over
 from fertools.core.errors import InputError
+from fertools.core.spreading import Spread, spread_over
 from fertools.faces.identity.identify import identify
 from fertools.faces.identity.identity_options import IdentifyOptions
 from fertools.splits.audit.near_duplicates import find_near

@@ -277,11 +277,13 @@ def test_a_key_that_is_repeated_or_unsorted_is_found(tmp_path: Path, name: str, 
 
 def test_null_where_it_is_an_error_is_found() -> None:
     lenient = pa.schema([field.with_nullable(True) for field in FACES.arrow])
-    table = pa.Table.from_pylist([face("a", modality=None)], schema=lenient)
-    rule = "is one of visible, thermal, nir, animated"
-    assert broken_columns(table, FACES) == {"faces.modality": (rule, [identify("a")])}
-    table = pa.Table.from_pylist([face("a") | {"source_id": None}], schema=lenient)
-    assert broken_columns(table, FACES) == {"faces.source_id": ("is not null", [identify("a")])}
+    for columns, name, rule in (
+        ({"modality": None}, "faces.modality", "is one of visible, thermal, nir, animated"),
+        ({"source_id": None}, "faces.source_id", "is not null"),
+    ):
+        table = pa.Table.from_pylist([face("a") | columns], schema=lenient)
+        ((found, (said, names)),) = broken_columns(table, FACES).items()
+        assert (found, said, list(names)) == (name, rule, [identify("a")])
 
 
 def test_every_invariant_has_a_test() -> None:

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fertools.core import files
-from fertools.core.engine import Spread
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter
+from fertools.core.spreading import Spread
 from fertools.faces.identity.embedder import Embedder, Floats
 from fertools.faces.identity.face_crops import cut_crop
 

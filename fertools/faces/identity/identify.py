@@ -18,9 +18,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fertools.core import files
-from fertools.core.engine import spread_over
 from fertools.core.errors import InputError
 from fertools.core.progress import Reporter, Silent
+from fertools.core.spreading import spread_over
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.faces.identity import evidence, face_crops
 from fertools.faces.identity.clustering import cluster

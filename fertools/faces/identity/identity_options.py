@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fertools.core.arguments import argument
-from fertools.core.engine import Engine, check_engine
 from fertools.core.errors import InputError
 from fertools.core.notebook import HtmlFields
+from fertools.core.spreading import Engine, check_engine
 
 
 @dataclass(frozen=True)

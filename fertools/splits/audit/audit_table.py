@@ -23,6 +23,7 @@ from fertools.manifests.schema import ANIMATED, FACES
 from fertools.manifests.table_stream import read_groups
 from fertools.splits.audit.coded_column import Coded, combine
 
+Numbers = NDArray[np.float32] | NDArray[np.float64]
 TEXTS = ("subject", "source", "track", "pair", "sequence", "emotion", "dataset", "parent", "checksum")
 """Columns of an imported table that hold text, besides the path and the split."""
 NUMBERS = ("frame", "time_s", "valence", "arousal")
@@ -76,7 +77,7 @@ class AuditTable:
     files: pa.Array | pa.ChunkedArray
     folder: Path
     columns: Mapping[str, Coded]
-    numbers: Mapping[str, NDArray[np.float64]]
+    numbers: Mapping[str, Numbers]
     unseen_folds: Coded
     by_source: bool
     origin: Workspace | Path
@@ -102,7 +103,7 @@ class AuditTable:
         """Return a column, unknown in all rows if the table lacks it."""
         return self.columns.get(name) or Coded.unknown(len(self))
 
-    def number(self, name: str) -> NDArray[np.float64]:
+    def number(self, name: str) -> Numbers:
         """Return a column of numbers, NaN in all rows if the table lacks it."""
         found = self.numbers.get(name)
         return np.full(len(self), np.nan) if found is None else found
@@ -148,8 +149,12 @@ def make_table(
     )
 
 
-def from_workspace(workspace: Workspace) -> AuditTable:
+def from_workspace(workspace: Workspace, *, files: bool = True) -> AuditTable:
     """Return the kept faces of a manifest.
+
+    Args:
+        workspace: the workspace of the manifest.
+        files: also read the paths of the crops.
 
     Raises:
         InputError: there is no manifest, or it has no kept face.
@@ -157,7 +162,7 @@ def from_workspace(workspace: Workspace) -> AuditTable:
     workspace = Workspace(workspace)
     if not workspace.manifest.is_file():
         raise InputError(f"there is no manifest in {workspace.root}; run {calls.INGEST} there first")
-    wanted = ("face_id", "path", *_TEXTS.values(), *_NUMBERS.values(), *_OTHERS)
+    wanted = ("face_id", *(("path",) if files else ()), *_TEXTS.values(), *_NUMBERS.values(), *_OTHERS)
     found: dict[str, list[pa.Array]] = defaultdict(list)
     for group in read_groups(workspace.manifest, FACES, wanted, _KEPT):
         for name, values in _of_group(group).items():
@@ -169,10 +174,11 @@ def from_workspace(workspace: Workspace) -> AuditTable:
     # A sequence of one name is another one in each dataset and modality.
     place = combine(columns["dataset"].codes + 1, columns.pop("modality"))
     columns["sequence"] = Coded(combine(place, columns["sequence"]), columns["sequence"].values)
+    names = pa.chunked_array(found.pop("names"))
     return AuditTable(
-        names=pa.chunked_array(found.pop("names")),
+        names=names,
         parts=columns.pop("part"),
-        files=pa.chunked_array(found.pop("files")),
+        files=pa.chunked_array(found.pop("files")) if files else pa.nulls(len(names), pa.string()),
         folder=workspace.root,
         columns=columns,
         numbers={name: np.concatenate(found.pop(name)) for name in _NUMBERS},
@@ -196,12 +202,14 @@ def _of_group(group: pa.Table) -> dict[str, Any]:
         **{meaning: _numbers_of(group[name]) for meaning, name in _NUMBERS.items()},
         "tracked": pc.fill_null(pc.equal(group["subject_origin"], "video"), False).to_numpy(),
         "names": group["face_id"].combine_chunks(),
-        "files": group["path"].combine_chunks(),
+        **({"files": group["path"].combine_chunks()} if "path" in group.column_names else {}),
     }
 
 
-def _numbers_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
+def _numbers_of(column: pa.ChunkedArray) -> Numbers:
+    kind = column.type if pa.types.is_float32(column.type) else pa.float64()
+    numbers: Numbers = column.cast(kind, safe=False).to_numpy()
+    return numbers
 
 
 def from_table(path: Path, split_column: str, columns: Mapping[str, str] | None = None) -> AuditTable:

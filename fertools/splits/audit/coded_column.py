@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fertools.manifests.column_codes import dictionary_of
+from fertools.manifests.column_codes import dictionary_of, renumber
 
 Codes = NDArray[np.int32]
 Integers = NDArray[np.int64]
@@ -80,8 +80,10 @@ def combine(first: Coded | Codes, second: Coded | Codes, rows: Bools | None = No
         known &= rows
     codes = np.full(len(one), -1, np.int32)
     chosen = np.flatnonzero(known)
-    keys = one[chosen].astype(np.int64) * (int(other.max(initial=0)) + 1) + other[chosen]
-    codes[chosen] = np.unique(keys, return_inverse=True)[1].reshape(-1)
+    count = int(other.max(initial=0)) + 1
+    codes[chosen] = renumber(
+        one[chosen].astype(np.int64) * count + other[chosen], (int(one.max(initial=0)) + 1) * count
+    )
     return codes
 
 

@@ -100,7 +100,12 @@ def _families(table: AuditTable) -> Integers:
     parent = table.column("parent")
     if not parent.known.any():
         return np.empty((0, 2), np.int64)
-    row_of = pc.fill_null(pc.index_in(parent.values, value_set=table.names), -1).to_numpy().astype(np.int64)
+    # Names are looked up among parents, since there are fewer of these.
+    place = pc.index_in(table.names, value_set=parent.values)
+    row_of = np.full(len(parent.values), -1, np.int64)
+    named = np.flatnonzero(pc.is_valid(place).to_numpy(zero_copy_only=False))
+    # Of two rows with one name, the first is the parent.
+    row_of[place.drop_null().to_numpy()[::-1]] = named[::-1]
     rows = np.flatnonzero(parent.known)
     pairs = np.stack([row_of[parent.codes[rows]], rows], axis=1)
     return pairs[pairs[:, 0] >= 0]

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from fertools.core.engine import Spread
 from fertools.core.processes import processors
+from fertools.core.spreading import Spread
 from fertools.faces.detection.mtcnn.native.library import library
 from fertools.splits.audit.picture_detail import Detail, compare_detail, read_detail
 from fertools.splits.audit.picture_hash import BITS, MIRROR, Hashes, PictureFacts

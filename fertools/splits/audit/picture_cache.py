@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fertools.core import files
-from fertools.core.engine import Spread
 from fertools.core.errors import FertoolsError
 from fertools.core.parquet import read_parquet
 from fertools.core.progress import Reporter
+from fertools.core.spreading import Spread
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
 from fertools.splits.audit.audit_table import AuditTable

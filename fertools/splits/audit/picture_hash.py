@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.core.engine import Spread
 from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter, Silent
+from fertools.core.spreading import Spread
 
 BITS = 256
 _SIDE_PX = 32

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fertools.core.engine import Spread
 from fertools.core.notebook import html_table
+from fertools.core.spreading import Spread
 from fertools.splits.audit.all_findings import Evidence, Pixels, find_all
 from fertools.splits.audit.audit_finding import Finding
 from fertools.splits.audit.audit_table import AuditTable, count_parts

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.manifests.column_codes import distinct
 from fertools.splits.audit.audit_finding import Finding, Severity
-from fertools.splits.audit.audit_table import CUES, AuditTable
+from fertools.splits.audit.audit_table import CUES, AuditTable, Numbers
 from fertools.splits.audit.coded_column import Bools, Coded, Codes, Integers
 from fertools.splits.audit.picture_hash import PictureFacts
 
@@ -116,7 +117,7 @@ def _people(table: AuditTable) -> Integers:
 
 
 def _cues(table: AuditTable, facts: PictureFacts | None) -> Iterator[_Cue]:
-    numbers = dict(facts.numbers) if facts is not None else {}
+    numbers: dict[str, Numbers] = dict(facts.numbers) if facts is not None else {}
     numbers |= {name: table.number(name) for name in CUES if name in table.numbers}
     for name, values in numbers.items():
         known = np.isfinite(values)
@@ -138,11 +139,11 @@ def _count_people(codes: Codes, count: int, people: Integers) -> tuple[Integers,
     """Return the (C,) numbers of people with and of people without each code; one person can be both."""
     if not len(codes):
         return np.zeros(count, np.int64), np.zeros(count, np.int64)
-    pairs = np.unique(people * count + codes)
-    who, what = np.divmod(pairs, count)
-    alone = np.bincount(who)[who] == 1
+    who, what = np.divmod(distinct(people * count + codes, (int(people.max()) + 1) * count), count)
+    kinds = np.bincount(who)
+    alone = kinds[who] == 1
     inside = np.bincount(what, minlength=count)
-    return inside, len(np.unique(who)) - np.bincount(what[alone], minlength=count)
+    return inside, int((kinds > 0).sum()) - np.bincount(what[alone], minlength=count)
 
 
 def permutation_p(cue: _Cue, known: Bools, inside: Bools, people: Integers, random: np.random.Generator) -> float:

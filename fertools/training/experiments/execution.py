@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from fertools.core.arguments import given
-from fertools.core.engine import Engine, check_engine
 from fertools.core.errors import CheckFailed, FertoolsError, InputError, Interrupted, InUse, ItemsFailed, MachineError
 from fertools.core.explain import explain
 from fertools.core.locking import waiting
 from fertools.core.progress import Reporter, Silent
 from fertools.core.spelling import nearest
+from fertools.core.spreading import Engine, check_engine
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.training.evaluation.evaluation_results import Evaluation
 from fertools.training.experiments.audit import audit

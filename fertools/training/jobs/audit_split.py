@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fertools.core.arguments import argument
-from fertools.core.engine import Engine, spread_over
 from fertools.core.errors import FertoolsError, InputError
 from fertools.core.progress import Reporter
+from fertools.core.spreading import Engine, spread_over
 from fertools.core.workspace import Workspace, WorkspaceLike
 from fertools.splits.audit.all_findings import Evidence
 from fertools.splits.audit.audit_finding import Finding
@@ -56,7 +56,7 @@ def audit(
         if split_column is not None or columns:
             raise InputError(f"{argument('split_column')} and {argument('columns')} need {argument('table')}; give it")
         home = Workspace(workspace)
-        rows = from_workspace(home)
+        rows = from_workspace(home, files=pixels)
         spread = spread_over(engine, ray_address, home.manifest)
         facts = describe_crops(home, rows, report, spread) if pixels else None
         evidence, unchecked = _gather(home, rows, read=pixels)

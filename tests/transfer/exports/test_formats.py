@@ -159,6 +159,35 @@ def test_labels_of_fiftyone_have_the_documented_layout(out: Path, part: str) -> 
     assert found == expected(part)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("out", ["fiftyone"], indirect=True)
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_fiftyone_opens_its_export(out: Path, part: str) -> None:
+    fiftyone = pytest.importorskip("fiftyone", reason="FiftyOne is not installed: pip install fiftyone")
+    kind = fiftyone.types.FiftyOneImageDetectionDataset
+    dataset = fiftyone.Dataset.from_dir(dataset_dir=str(out / part), dataset_type=kind)
+    found = {}
+    for sample in dataset:
+        (detection,) = sample.ground_truth.detections
+        assert detection.bounding_box == [value / SIZE_PX for value in BOX]
+        with Image.open(sample.filepath) as picture:
+            assert picture.size == (SIZE_PX, SIZE_PX)
+        found[Path(sample.filepath).stem] = (detection.label, detection.subject_id)
+    assert found == expected(part)
+    assert dataset.default_classes == CLASSES
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("out", ["imagefolder"], indirect=True)
+def test_torchvision_opens_its_export(out: Path) -> None:
+    torchvision = pytest.importorskip("torchvision", reason="torchvision is not installed: pip install torchvision")
+    folder = torchvision.datasets.ImageFolder(str(out / "train"))
+    found = {Path(path).stem: folder.classes[number] for path, number in folder.samples}
+    assert found == {face: emotion for face, (emotion, _) in expected("train").items()}
+
+
 @pytest.mark.parametrize("out", ["openface"], indirect=True)
 def test_the_csv_has_the_columns_and_signs_of_openface(out: Path) -> None:
     text = (out / "test" / f"{identify('ben.mp4')}.csv").read_text(encoding="utf-8")
