@@ -21,10 +21,12 @@ PORTRAIT = ("skimage", "data", "astronaut.png")
 
 @click.command("demo")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("fertools-demo"))
-@click.option("--people", type=int, default=20, show_default=True, help="Number of people to draw for StarGAN.")
+@click.option(
+    "--people", type=int, default=None, help="Number of people to draw for StarGAN.  [default: 20, or 14 with --quick]"
+)
 @click.option("--quick", is_flag=True, help="Train each system for less than half of the time.")
 @click.option("--preset", default=None, help="Preset of every training.  [default: a short one for a CPU]")
-def command(folder: Path, people: int, quick: bool, preset: str | None) -> int:
+def command(folder: Path, people: int | None, quick: bool, preset: str | None) -> int:
     """Draw datasets into DIR and run every step on them, command by command.
 
     Each command is printed as you would type it in DIR. The people are drawn and do not exist. The demo trains StarGAN,
@@ -38,6 +40,7 @@ def command(folder: Path, people: int, quick: bool, preset: str | None) -> int:
     begun_s = time.monotonic()
     folder = folder.absolute()
     length: Length = "quick" if quick else "full"
+    people = people or (14 if quick else 20)
     # Many people in short clips, at the peak of each expression and large in the picture: a translator learns more from
     # another person than from another frame, and most from what can be told apart.
     _run(folder, "sample", "drawn", "--people", str(people), "--frames", "4", "--stills", "0", "--least-shown", "1")

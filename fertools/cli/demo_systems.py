@@ -13,6 +13,11 @@ _CROPS = ("--crops", "--template", "tight", "--crop-px", "96", "--crop-format", 
 _FIRST_OF_WEB = 101
 """Number of the first person of the web, so that nobody is also in the laboratory."""
 
+_STEADY = ("lambda_real=0.2", "d_lr_factor=0.1", "ema=0.99")
+"""Keys of HA-GAN for few iterations: a weaker discriminator leaves less noise."""
+_KEPT_COLOURS = ("lambda_identity=0.5", "lr=0.0006", "ema=0.99")
+"""Keys of CycleAT for few iterations. Without the identity loss, dark and light would be exchanged at first."""
+
 Command = tuple[str, ...]
 
 
@@ -62,7 +67,7 @@ SYSTEMS = (
         "One network gives a face any of the seven expressions. Each row is a person who was held out: the face first, "
         "then its translations.",
         "",
-        lengths={"full": (), "quick": ("iterations=400", "head_start=100")},
+        lengths={"full": (), "quick": ("iterations=300", "head_start=80")},
     ),
     System(
         "et-cyclegan",
@@ -72,7 +77,10 @@ SYSTEMS = (
         "weights of one.",
         "pairs",
         settings=("lambda_face=0",),
-        lengths={"full": (), "quick": ("epochs=1", "decay_epochs=1")},
+        lengths={
+            "full": ("lr=0.0008", "ema=0.99"),
+            "quick": ("epochs=1", "decay_epochs=1", "image_size=48", "load_size=52", "lr=0.0008", "ema=0.99"),
+        },
         classifier=("--run", "thermal", "--set", "modality=thermal"),
         classifier_preset=("width=0.25", "epochs=10"),
     ),
@@ -84,7 +92,11 @@ SYSTEMS = (
         "pairs",
         # With few people, half of them would be nearly nobody.
         settings=("unpaired_unit=sample",),
-        lengths={"full": (), "quick": ("stage1_epochs=6", "stage2_epochs=6")},
+        # A decoder learns slowly with the weight of the paper.
+        lengths={
+            "full": ("lambda_r=100",),
+            "quick": ("lambda_r=100", "batch_size=16", "stage1_epochs=10", "stage2_epochs=60"),
+        },
     ),
     System(
         "ha-gan",
@@ -92,7 +104,7 @@ SYSTEMS = (
         "It draws one animated character with the expression of a human face, and recognises the expression there.",
         "characters",
         settings=("character=c01",),
-        lengths={"full": (), "quick": ("epochs=1",)},
+        lengths={"full": _STEADY, "quick": ("epochs=1", *_STEADY)},
     ),
     System(
         "cycleat",
@@ -101,8 +113,8 @@ SYSTEMS = (
         "labels of the laboratory.",
         "looks",
         lengths={
-            "full": ("stage1_iterations=300", "stage2_iterations=100"),
-            "quick": ("stage1_iterations=120", "stage2_iterations=40"),
+            "full": ("stage1_iterations=300", "stage2_iterations=100", *_KEPT_COLOURS),
+            "quick": ("stage1_iterations=120", "stage2_iterations=30", *_KEPT_COLOURS),
         },
         classifier=("--run", "laboratory", "--set", "dataset=laboratory"),
         # The same network as that of CycleAT, which begins with its weights.

@@ -317,7 +317,7 @@ class Loop:
         scaler.step(optimiser)
         scaler.update()
         for network in plan.networks:
-            self._average.update(network)
+            self._average.update(network, self.iteration)
         self._losses[name] = torch.stack([step.loss for step in steps]).mean()
         if len(steps) == 1:
             return steps[0].terms
