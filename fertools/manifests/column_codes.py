@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 Integers = npt.NDArray[np.int64]
 _SPARSE = 4
-"""So many possible numbers for each given one are too many for an array of them."""
+"""Largest number of possible values for each given one. Beyond it, an array of all possible values is too large."""
 
 
 def encode(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parent / "bench_ha_gan.py"
 SMALL = ("--preset", "smoke", "--people", "4", "--blocks", "3", "--block", "2", "--threads", "1")
 
 
+@pytest.mark.slow
 def test_engine_and_plain_loop_come_to_the_same_losses(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), *SMALL]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

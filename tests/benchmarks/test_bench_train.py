@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parent / "bench_train.py"
 SMALL = ("--preset", "smoke", "--faces", "28", "--iterations", "12", "--block", "2", "--threads", "1")
 
 
-@pytest.mark.parametrize("loader", ["memory", "files"])
+@pytest.mark.parametrize("loader", ["memory", pytest.param("files", marks=pytest.mark.slow)])
 def test_engine_and_both_other_loops_come_to_the_same_losses(tmp_path: Path, loader: str) -> None:
     command = [sys.executable, str(SCRIPT), *SMALL, "--loader", loader, "--set", "ema=0.9", "--set", "lr=1e-4"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -45,6 +45,7 @@ def test_detectors_are_set_side_by_side(tmp_path: Path, portrait: NDArray[np.uin
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are chosen by a call that Linux has")
+@pytest.mark.slow
 def test_scaling_is_measured_on_files_that_differ(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     face = np.asarray(cv2.resize(portrait, (192, 192), interpolation=cv2.INTER_AREA), np.uint8)
     clip = write_clip(tmp_path / "a.mp4", [face] * 2)

@@ -18,7 +18,6 @@ from fertools.faces.identity.identify import identify
 from fertools.faces.identity.identity_options import IdentifyOptions
 from fertools.splits.audit.near_duplicates import find_near
 from fertools.splits.audit.picture_hash import MIRROR
-from fertools.splits.split import split
 from fertools.training.jobs.audit_split import audit
 from tests.faces.identity.made_people import GreyEmbedder, MadeTrack, made_workspace, subjects
 from tests.training.blobs import write_blobs
@@ -109,7 +108,6 @@ def test_an_audit_finds_what_one_machine_finds(
 ) -> None:
     workspace, other = write_blobs(tmp_path), write_blobs(tmp_path_factory.mktemp("other"))
     for root in (workspace.root, other.root):
-        split(root, folds=2)
         crops = sorted(root.rglob("*.png"))
         crops[3].write_bytes(crops[9].read_bytes())
         crops[5].write_bytes(b"no picture")

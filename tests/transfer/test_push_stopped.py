@@ -65,7 +65,11 @@ def _check_whole_or_nothing(place: Path, url: str, whole: Workspace) -> int:
     return summary.parts
 
 
-@pytest.mark.parametrize("url", ["memory", "file", pytest.param("s3", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.parametrize(
+    "url",
+    ["memory", pytest.param("file", marks=pytest.mark.slow), pytest.param("s3", marks=pytest.mark.slow)],
+    indirect=True,
+)
 def test_a_push_that_stops_before_any_object_leaves_whole_parts_and_goes_on(
     url: str, mine: Workspace, tmp_path: Path
 ) -> None:

@@ -64,7 +64,9 @@ def test_killed_twice_and_resumed_it_is_the_unbroken_run(tmp_path: Path, unbroke
     assert not list(tmp_path.rglob(f"{TEMPORARY_PREFIX}*"))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_interrupt_saves_the_state_and_loses_nothing(
     tmp_path: Path, unbroken: dict[str, bytes], number: signal.Signals, code: int
 ) -> None:
@@ -83,7 +85,12 @@ def test_an_interrupt_saves_the_state_and_loses_nothing(
 
 
 @pytest.mark.parametrize(
-    ("limit_bytes", "name"), [(1_000, "pixels/faces-"), (30_000, "00000005.safetensors"), (100_000, "report.html")]
+    ("limit_bytes", "name"),
+    [
+        (1_000, "pixels/faces-"),
+        (30_000, "00000005.safetensors"),
+        pytest.param(100_000, "report.html", marks=pytest.mark.slow),
+    ],
 )
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_after(
     tmp_path: Path, unbroken: dict[str, bytes], limit_bytes: int, name: str

@@ -121,6 +121,7 @@ def test_distances_are_those_to_the_drawn_truth(workspace: Workspace) -> None:
     assert compute_translation_metrics(root)["truth"]["measures"]["l1"]["pooled"] == 0
 
 
+@pytest.mark.slow
 def test_a_classifier_of_other_drawn_people_reads_both(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawn_judge, "_PEOPLE", 3)
     monkeypatch.setattr(drawn_judge, "_HELD_OUT", 1)

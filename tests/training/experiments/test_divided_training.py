@@ -42,7 +42,7 @@ def _prepare(root: Path, step: str = _HALF) -> Workspace:
     return workspace
 
 
-@pytest.mark.parametrize("step", [_HALF, _ADDED], ids=["halves", "added"])
+@pytest.mark.parametrize("step", [_HALF, pytest.param(_ADDED, marks=pytest.mark.slow)], ids=["halves", "added"])
 def test_folds_are_joined_though_each_uses_other_faces(tmp_path: Path, step: str) -> None:
     workspace = _prepare(tmp_path, step)
     run_experiment(workspace, "halves", device="cpu")

@@ -113,7 +113,7 @@ def _rows(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_rows(), st.sampled_from(("croissant", "webdataset", "huggingface")))
 def test_any_valid_rows_come_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], form: ExportFormat
