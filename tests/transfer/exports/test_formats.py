@@ -1,7 +1,7 @@
 """Every layout is opened by the library that it is for, and says there what the manifest says.
 
-torchvision and FiftyOne are not installed for tests. An ImageFolder is walked as torchvision's documentation says, and
-`labels.json` is read as that of FiftyOne says.
+torchvision and FiftyOne open theirs in the slow suite only, where they are installed. In every run an ImageFolder is
+walked as torchvision's documentation says, and `labels.json` is read as that of FiftyOne says.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def test_fiftyone_opens_its_export(out: Path, part: str) -> None:
         assert detection.bounding_box == [value / SIZE_PX for value in BOX]
         with Image.open(sample.filepath) as picture:
             assert picture.size == (SIZE_PX, SIZE_PX)
-        found[Path(sample.filepath).stem] = (detection.label, detection.subject_id)
+        found[Path(sample.filepath).stem] = (detection.label, detection["subject_id"])
     assert found == expected(part)
     assert dataset.default_classes == CLASSES
 
