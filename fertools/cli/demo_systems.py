@@ -67,7 +67,7 @@ SYSTEMS = (
         "One network gives a face any of the seven expressions. Each row is a person who was held out: the face first, "
         "then its translations.",
         "",
-        lengths={"full": (), "quick": ("iterations=300", "head_start=80")},
+        lengths={"full": ("iterations=550", "head_start=120"), "quick": ("iterations=300", "head_start=80")},
     ),
     System(
         "et-cyclegan",
@@ -94,7 +94,7 @@ SYSTEMS = (
         settings=("unpaired_unit=sample",),
         # A decoder learns slowly with the weight of the paper.
         lengths={
-            "full": ("lambda_r=100",),
+            "full": ("lambda_r=100", "batch_size=16", "stage1_epochs=20", "stage2_epochs=100"),
             "quick": ("lambda_r=100", "batch_size=16", "stage1_epochs=10", "stage2_epochs=60"),
         },
     ),
@@ -113,7 +113,7 @@ SYSTEMS = (
         "labels of the laboratory.",
         "looks",
         lengths={
-            "full": ("stage1_iterations=300", "stage2_iterations=100", *_KEPT_COLOURS),
+            "full": ("stage1_iterations=220", "stage2_iterations=60", *_KEPT_COLOURS),
             "quick": ("stage1_iterations=120", "stage2_iterations=30", *_KEPT_COLOURS),
         },
         classifier=("--run", "laboratory", "--set", "dataset=laboratory"),
