@@ -104,7 +104,7 @@ SYSTEMS = (
         "It draws one animated character with the expression of a human face, and recognises the expression there.",
         "characters",
         settings=("character=c01",),
-        lengths={"full": _STEADY, "quick": ("epochs=1", *_STEADY)},
+        lengths={"full": ("lambda_pixel=30", *_STEADY), "quick": ("epochs=1", *_STEADY)},
     ),
     System(
         "cycleat",
