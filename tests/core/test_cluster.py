@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,24 +20,11 @@ from fertools.splits.audit.near_duplicates import find_near
 from fertools.splits.audit.picture_hash import MIRROR
 from fertools.training.jobs.audit_split import audit
 from tests.faces.identity.made_people import GreyEmbedder, MadeTrack, made_workspace, subjects
+from tests.ray_cluster import MARKS, cluster
 from tests.training.blobs import write_blobs
 
-pytestmark = [
-    pytest.mark.slow,
-    # Ray leaves pipes and sockets of its servers to the end of the process.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:.*Ray.*:FutureWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """A cluster of two processors whose workers find the tests' own modules."""
-    ray = pytest.importorskip("ray", reason="ray is not installed: pip install ray")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+pytestmark = MARKS
+__all__ = ["cluster"]
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def describe_blocks(
     """Yield the facts of one block of pictures after another; see `describe_pictures`."""
     report, done = report or Silent(), 0
     report.start(len(paths))
-    blocks = (paths[start : start + _BLOCK] for start in range(0, len(paths), _BLOCK))
+    blocks = (paths[start : start + _BLOCK] for start in range(0, max(1, len(paths)), _BLOCK))
     for facts in (spread or map)(partial(_describe, known=known), blocks):
         done += len(facts.contents)
         report.advance(done)

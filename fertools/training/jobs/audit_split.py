@@ -63,8 +63,10 @@ def audit(
         return audit_rows(rows, evidence, pixels=pixels, facts=facts, fix=fix, unchecked=unchecked, spread=spread)
     if split_column is None:
         raise InputError(f"{argument('split_column')} is missing; name the column with the part of each row")
-    rows = from_table(Path(table), split_column, columns)
-    spread = spread_over(engine, ray_address, Path(table).absolute())
+    # Other machines have another current folder.
+    file = Path(table).absolute()
+    rows = from_table(file, split_column, columns)
+    spread = spread_over(engine, ray_address, file)
     facts = describe_pictures(rows.paths(), spread=spread, report=report) if pixels else None
     return audit_rows(rows, pixels=pixels, facts=facts, fix=fix, spread=spread)
 

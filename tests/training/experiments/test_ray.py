@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fertools.core.errors import InputError, ItemsFailed
 from fertools.training.experiments.execution import run_experiment
+from tests.ray_cluster import MARKS, cluster
 from tests.training.blobs import write_blobs
 from tests.training.experiments.protocols import Guesser, write_experiment
 
-pytestmark = [
-    pytest.mark.slow,
-    # Ray leaves pipes and sockets of its servers to the end of the process.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:.*Ray.*:FutureWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """A cluster of two processors whose workers find the tests' own modules."""
-    ray = pytest.importorskip("ray", reason="ray is not installed: pip install ray")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+pytestmark = MARKS
+__all__ = ["cluster"]
 
 
 def test_it_gives_the_figures_of_one_machine(
