@@ -67,7 +67,7 @@ SYSTEMS = (
         "One network gives a face any of the seven expressions. Each row is a person who was held out: the face first, "
         "then its translations.",
         "",
-        lengths={"full": ("iterations=550", "head_start=120"), "quick": ("iterations=300", "head_start=80")},
+        lengths={"full": ("iterations=480", "head_start=120"), "quick": ("iterations=300", "head_start=80")},
     ),
     System(
         "et-cyclegan",
@@ -113,7 +113,7 @@ SYSTEMS = (
         "labels of the laboratory.",
         "looks",
         lengths={
-            "full": ("stage1_iterations=220", "stage2_iterations=60", *_KEPT_COLOURS),
+            "full": ("stage1_iterations=200", "stage2_iterations=50", *_KEPT_COLOURS),
             "quick": ("stage1_iterations=120", "stage2_iterations=30", *_KEPT_COLOURS),
         },
         classifier=("--run", "laboratory", "--set", "dataset=laboratory"),
