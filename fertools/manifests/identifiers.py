@@ -86,7 +86,7 @@ def _without_crops(table: pa.Table) -> pa.Table:
 
 
 def _letters(texts: pa.Array) -> NDArray[np.uint8]:
-    """Return the bytes of texts, one after another."""
+    """Return the bytes of all texts as one array."""
     _, offsets, content = texts.buffers()
     if not len(texts) or content is None:
         return np.zeros(0, np.uint8)

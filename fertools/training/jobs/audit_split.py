@@ -49,8 +49,7 @@ def audit(
         report: receives the progress in pictures.
 
     Raises:
-        InputError: there is no manifest or table, or a column is missing.
-        ResumeRefused: another command changed the manifest meanwhile.
+        InputError: there is no manifest or table, a column is missing, or there is no Ray cluster at the address.
     """
     if table is None:
         if split_column is not None or columns:
