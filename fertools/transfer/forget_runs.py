@@ -10,7 +10,7 @@ from pathlib import Path
 from fertools.core.workspace import Workspace
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.lineage import load_lineage
-from fertools.training.runs.pixel_identity import was_given
+from fertools.training.runs.recorded_pixels import was_given
 
 _RECORDS = ("*/*/run.json", "*/*/*/run.json", "*/*/*/*/run.json")
 _NAMED_BY_FACE = re.compile(r"[0-9a-f]{32}")

@@ -10,9 +10,7 @@ With `--page`, Chromium clicks a box and is done when the page shows the new cou
 from __future__ import annotations
 
 import argparse
-import os
 import resource
-import shutil
 import socket
 import statistics
 import sys
@@ -33,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fertools.views.browse.browse_service import BrowseService
 from fertools.views.browse.browse_site import make_browse_site
 from fertools.views.browse.face_index import FaceIndex
-from tests.browser import CHROMIUM, QUIET
+from tests.browser import QUIET, find_chromium
 from tests.manifests.rows import build, face
 from tests.views.made_index import made_table
 
@@ -93,14 +91,13 @@ def measure_server(service: BrowseService) -> None:
 
 def measure_page(service: BrowseService) -> None:
     """Print how long Chromium takes from a click to the faces, and for a jump of the scroll bar."""
-    path = os.environ.get("FERTOOLS_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
     with socket.create_server(("127.0.0.1", 0)) as listener, sync_playwright() as playwright:
         host = f"127.0.0.1:{listener.getsockname()[1]}"
         site = make_browse_site(service, hosts=frozenset({host}))
         server = uvicorn.Server(uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        chromium = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=list(QUIET))
         page = chromium.new_context(viewport={"width": 1400, "height": 900}).new_page()
         page.goto(f"http://{host}/")
         page.wait_for_function(SETTLED, arg="")

@@ -33,7 +33,7 @@ from fertools.training.experiments.work import done_path
 from fertools.training.reports.report import write_experiment_report
 from fertools.training.reports.translator_comparison import compare_translators
 from fertools.training.runs.folder import PREDICTIONS_NAME, RunFolder
-from fertools.training.runs.pixel_identity import find_differing
+from fertools.training.runs.recorded_pixels import find_differing
 
 _OTHERS = ("iteration", "lr/", "gradient/", "val/")
 """Prefixes of the names of logged values that are not losses."""

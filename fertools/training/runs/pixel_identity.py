@@ -6,16 +6,11 @@ learn from two sets of faces, or its metrics would describe different test faces
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Iterable
-
 import numpy as np
 import pyarrow.compute as pc
 
-from fertools.core import files
 from fertools.core.errors import ResumeRefused
-from fertools.core.hashing import DIGEST_BYTES, hash_bytes
+from fertools.core.hashing import hash_bytes
 from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.training.data.pixel_cache import Digests, load_digests
@@ -23,8 +18,7 @@ from fertools.training.data.selection import Selection
 from fertools.training.runs.folder import RunFolder
 from fertools.training.runs.job import Job
 from fertools.training.runs.metadata import Record
-
-_NAME_BYTES = 8
+from fertools.training.runs.recorded_pixels import read_pixels, write_pixels
 
 
 def record_pixels(job: Job, old: Record | None, remedy: str) -> None:
@@ -47,9 +41,10 @@ def record_pixels(job: Job, old: Record | None, remedy: str) -> None:
         job.record["data"]["pixels"] = old["data"]["pixels"]
         return
     digests = _digests(job.workspace, job.selection, job.record, job.report)
-    stream = io.BytesIO()
-    np.save(stream, np.hstack([_name_digests(job.selection), digests]), allow_pickle=False)
-    files.write_bytes(job.folder.pixels_path, stream.getvalue())
+    tables = [faces.table for faces in job.selection.domains.values()]
+    names = [name for table in tables for name in table["face_id"].to_pylist()]
+    generated = np.concatenate([np.asarray(pc.is_valid(table["parent_id"])) for table in tables])
+    write_pixels(job.folder, names, generated, digests)
     job.record["data"]["pixels"] = hash_bytes(digests.tobytes())
 
 
@@ -91,49 +86,6 @@ def refuse_changed_pixels(
     )
 
 
-def find_differing(folders: Iterable[RunFolder]) -> tuple[RunFolder, RunFolder] | None:
-    """Return two runs that trained on or tested different pixels of the same real face; None if there are none.
-
-    Runs that began before their pixels were recorded, or whose record is damaged, are left out.
-    """
-    known: dict[bytes, tuple[bytes, RunFolder]] = {}
-    for folder in folders:
-        if (recorded := _read(folder)) is None:
-            continue
-        for row in recorded[recorded[:, :_NAME_BYTES].any(axis=1)]:
-            name, pixels = row[:_NAME_BYTES].tobytes(), row[_NAME_BYTES:].tobytes()
-            first, other = known.setdefault(name, (pixels, folder))
-            if first != pixels:
-                return other, folder
-    return None
-
-
-def was_given(folder: RunFolder, faces: Iterable[str]) -> bool | None:
-    """Return whether a run was given one of some real faces, to train on or to test; None if its pixels are unknown.
-
-    Args:
-        folder: folder of the run.
-        faces: identifiers of the faces.
-    """
-    if (recorded := _read(folder)) is None:
-        return None
-    names = {row.tobytes() for row in recorded[:, :_NAME_BYTES]}
-    return not names.isdisjoint(_digest_name(face) for face in faces)
-
-
-def _digest_name(name: str) -> bytes:
-    return hashlib.blake2b(name.encode(), digest_size=_NAME_BYTES).digest()
-
-
-def _name_digests(selection: Selection) -> np.ndarray:
-    """Return a digest of the name of each face; zeros for generated faces, which each run names by itself."""
-    tables = [faces.table for faces in selection.domains.values()]
-    names = [name for table in tables for name in table["face_id"].to_pylist()]
-    digests = b"".join(map(_digest_name, names))
-    generated = np.concatenate([np.asarray(pc.is_valid(table["parent_id"])) for table in tables])
-    return np.where(generated[:, None], 0, np.frombuffer(digests, np.uint8).reshape(len(names), _NAME_BYTES))
-
-
 def _digests(workspace: Workspace, selection: Selection, record: Record, report: Reporter | None) -> Digests:
     """Return the digests of all domains' faces, one domain after another."""
     size_px = record["recipe"]["image_size"]["value"]
@@ -143,17 +95,8 @@ def _digests(workspace: Workspace, selection: Selection, record: Record, report:
 
 def _changed(folder: RunFolder, digests: Digests) -> np.ndarray | None:
     """Return the row numbers of faces with changed pixels; None if the run's digests cannot be compared."""
-    recorded = _read(folder)
-    if recorded is None or len(recorded) != len(digests):
+    recorded = read_pixels(folder)
+    if recorded is None or len(recorded[1]) != len(digests):
         return None
-    changed = np.flatnonzero((recorded[:, _NAME_BYTES:] != digests).any(axis=1))
+    changed = np.flatnonzero((recorded[1] != digests).any(axis=1))
     return changed if len(changed) else None
-
-
-def _read(folder: RunFolder) -> np.ndarray | None:
-    """Return the recorded digests, Nx(8+B) uint8; None if they are missing or damaged."""
-    try:
-        recorded: np.ndarray = np.load(folder.pixels_path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return recorded if recorded.dtype == np.uint8 and recorded.shape[1:] == (_NAME_BYTES + DIGEST_BYTES,) else None

@@ -136,25 +136,6 @@ def test_without_network_nothing_is_lost_and_it_is_sent_later(
     assert sorted(round(row["valence"], 1) for row in rows_of(unlabelled)) == [0.1, 0.2]
 
 
-def test_a_tab_that_is_closed_without_network_hands_over_to_the_next(
-    serve: Serve, context: BrowserContext, unlabelled: Workspace
-) -> None:
-    address = serve(unlabelled)
-    page = open_page(context, address)
-    expect(page.get_by_text("Face 1 of 40")).to_be_visible()
-    wait_until_saved(page)
-    context.set_offline(True)
-    click(page, -0.5, 0.5)
-    expect(page.locator("#saved")).to_have_attribute("data-state", "waiting")
-    page.close()
-    assert rows_of(unlabelled) == []
-    context.set_offline(False)
-    # Another rater opens the browser; what the first one did still goes to the first one.
-    wait_until_saved(open_page(context, address, rater="ben"))
-    (row,) = rows_of(unlabelled)
-    assert (row["rater"], round(row["valence"], 1)) == ("anna", -0.5)
-
-
 def test_two_tabs_of_one_rater_agree(serve: Serve, context: BrowserContext, unlabelled: Workspace) -> None:
     address = serve(unlabelled)
     first, second = open_page(context, address), open_page(context, address)

@@ -67,6 +67,23 @@ def _valences(workspace: Workspace) -> list[float]:
     return sorted(round(row["valence"], 1) for row in rows_of(workspace))
 
 
+def test_a_tab_that_is_closed_while_the_server_is_away_hands_over_to_the_next(
+    port: _Port, context: BrowserContext, unlabelled: Workspace
+) -> None:
+    page = open_page(context, port.serve(unlabelled))
+    expect(page.get_by_text("Face 1 of 40")).to_be_visible()
+    wait_until_saved(page)
+    port.stop()
+    click(page, -0.5, 0.5)
+    expect(page.locator("#saved")).to_have_attribute("data-state", "waiting")
+    page.close()
+    assert rows_of(unlabelled) == []
+    # Another rater opens the browser; what the first one did still goes to the first one.
+    wait_until_saved(open_page(context, port.serve(unlabelled), rater="ben"))
+    (row,) = rows_of(unlabelled)
+    assert (row["rater"], round(row["valence"], 1)) == ("anna", -0.5)
+
+
 def test_answers_wait_for_their_log_while_another_workspace_is_served(
     port: _Port, context: BrowserContext, unlabelled: Workspace, other: Workspace
 ) -> None:
