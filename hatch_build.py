@@ -1,4 +1,4 @@
-"""Compiles the detector's networks into the wheel; see `fertools/faces/detection/mtcnn/native/build.py`."""
+"""Compiles the C++ into the wheel; see `fertools/core/native/build.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Networks(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile; `version` is `editable` when fertools is installed from where it lies."""
-        place = Path(self.root, "fertools/faces/detection/mtcnn/native/build.py")
+        place = Path(self.root, "fertools/core/native/build.py")
         spec = importlib.util.spec_from_file_location("networks_build", place)
         if spec is None or spec.loader is None:
             raise ImportError(f"{place} is not there")
@@ -32,7 +32,7 @@ class Networks(BuildHookInterface[Any]):
                 raise
             self.app.display_warning(f"faces will be found at a half to a fifth of the pace: {error}")
             return
-        build_data["artifacts"].append("fertools/faces/detection/mtcnn/native/*.so")
+        build_data["artifacts"].append("fertools/core/native/*.so")
         build_data["pure_python"] = False
         # No code of it asks which Python it is.
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"

@@ -13,7 +13,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 """The Pythons of `pyproject.toml`."""
 NOT_LINTERS = "not linters and not prose"
 """Linters differ from version to version, so they only run with the pinned ones."""
-NATIVE = "from fertools.faces.detection.mtcnn.native.library import library; assert library()"
+NATIVE = "from fertools.core.native.library import library; assert library()"
 """A program that fails if the compiled networks are missing."""
 
 nox.options.default_venv_backend = "uv"

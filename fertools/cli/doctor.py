@@ -17,7 +17,7 @@ def command(folder: Path, as_json: bool) -> int:
     """Check what this machine can do and what is missing; exit 4 if something is missing."""
     from fertools.core.diagnostics import Finding, inspect_machine
     from fertools.core.errors import CheckFailed, InputError
-    from fertools.faces.detection.mtcnn.native.library import MISSING, library
+    from fertools.core.native.library import MISSING, library
     from fertools.faces.detection.mtcnn.weights import load_weights
 
     workspace = open_workspace(folder)

@@ -20,7 +20,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.detection.mtcnn.native.library import library
+from fertools.core.native.library import library
 
 TAPS = 4
 """Pixels per row and column of the picture that a pixel of the crop reads."""

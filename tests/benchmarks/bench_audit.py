@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 # Run as a script, only this folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from fertools.core.native.library import library
 from fertools.core.processes import processors
 from fertools.core.workspace import Workspace
-from fertools.faces.detection.mtcnn.native.library import library
 from fertools.manifests import store
 from fertools.manifests.schema import FACES
 from fertools.splits.audit import near_duplicates

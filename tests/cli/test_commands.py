@@ -72,7 +72,7 @@ def test_doctor_finds_what_is_needed(fertools: Run) -> None:
 def test_ingest_says_if_it_is_slow_here(
     fertools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: bool
 ) -> None:
-    monkeypatch.setattr("fertools.faces.detection.mtcnn.native.library.library", lambda: None)
+    monkeypatch.setattr("fertools.core.native.library.library", lambda: None)
     monkeypatch.setattr("fertools.faces.detection.mtcnn.cascade.library", lambda: None)
     monkeypatch.setattr("fertools.ingestion.ingest.choose_device", lambda _: "cpu")
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")

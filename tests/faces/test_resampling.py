@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fertools.core.native.library import library
 from fertools.faces import resampling
 from fertools.faces.alignment import similarity, warp
-from fertools.faces.detection.mtcnn.native.library import library
 from fertools.faces.resampling import LARGEST_SPAN, resample, resample_by_numpy
 from fertools.faces.templates import template
 
@@ -36,7 +36,7 @@ def test_compiled_code_and_numpy_agree_to_the_bit(
     seed: int, turn: float, span: float, x: float, y: float, height: int, width: int
 ) -> None:
     compiled = library()
-    assert compiled is not None, "build it: python -m fertools.faces.detection.mtcnn.native.build"
+    assert compiled is not None, "build it: python -m fertools.core.native.build"
     # Rows that lie apart, and the darkest and brightest pixels side by side.
     rng = np.random.default_rng(seed)
     picture = rng.choice(np.array([0, 1, 127, 254, 255], np.uint8), (height + 2, width + 5, 3))[1:-1, 2:-3]

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from fertools.core.errors import FertoolsError, InputError, ResumeRefused, StorageError
+from fertools.core.native.library import library
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
-from fertools.faces.detection.mtcnn.native.library import library
 from fertools.ingestion.ingest import IngestSummary, ingest, summarise
 from fertools.ingestion.options import IngestOptions
 from fertools.manifests import store

@@ -1,7 +1,7 @@
 """Find pictures that are copies of one another.
 
 Pictures are compared by their perceptual hashes (`fertools.splits.audit.picture_hash`), each with each, so that no pair
-below the limit is missed. Compiled code does that in about 1.5 ns for a pair (`fertools.faces.detection.mtcnn.native`).
+below the limit is missed. Compiled code does that in about 1.5 ns for a pair (`fertools.core.native`).
 Without it, the bits become +1 and -1, and comparing a block of pictures is a matrix product, at a seventh of the speed.
 Memory does not grow with the number of pairs. The pairs found are then verified on their pixels
 (`fertools.splits.audit.picture_detail`).
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from fertools.core.native.library import library
 from fertools.core.processes import processors
 from fertools.core.spreading import Spread
-from fertools.faces.detection.mtcnn.native.library import library
 from fertools.splits.audit.picture_detail import Detail, compare_detail, read_detail
 from fertools.splits.audit.picture_hash import BITS, MIRROR, Hashes, PictureFacts
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fertools.faces.detection.mtcnn.native.library import library
+from fertools.core.native.library import library
 from fertools.splits.audit import near_duplicates
 from fertools.splits.audit.near_duplicates import LIMIT, count_bits, find_copies, find_near
 from fertools.splits.audit.picture_hash import MIRROR, Hashes, describe_pictures, hash_picture

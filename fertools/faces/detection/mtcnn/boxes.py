@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.detection.mtcnn.native.library import library
+from fertools.core.native.library import library
 
 Floats = NDArray[np.float32]
 

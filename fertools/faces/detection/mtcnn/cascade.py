@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from fertools.core.arguments import argument
 from fertools.core.device import device_type
 from fertools.core.errors import InputError
+from fertools.core.native.library import MISSING, library
 from fertools.faces.detection.detections import Detections, FrameSearch, no_detections
 from fertools.faces.detection.detector import DetectorIdentity, DetectorOptions, LocalSearch, ScoreLevels, check_frames
 from fertools.faces.detection.min_face import MinFace
@@ -39,7 +40,6 @@ from fertools.faces.detection.mtcnn import boxes as boxwork
 from fertools.faces.detection.mtcnn.candidates import Candidates, final_boxes, suppress
 from fertools.faces.detection.mtcnn.engine import Engine, View
 from fertools.faces.detection.mtcnn.local_search import REACH
-from fertools.faces.detection.mtcnn.native.library import MISSING, library
 from fertools.faces.detection.mtcnn.native_engine import CompiledEngine
 from fertools.faces.detection.mtcnn.proposals import Proposals, pyramid
 from fertools.faces.detection.mtcnn.weights import CascadeWeights, load_weights

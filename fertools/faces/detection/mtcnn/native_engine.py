@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fertools.core.native.library import REGION, Library, Pictures
 from fertools.faces.detection.mtcnn.engine import Floats, Ints
 from fertools.faces.detection.mtcnn.local_search import collect_proposals, squares_around
-from fertools.faces.detection.mtcnn.native.library import REGION, Library, Pictures
-from fertools.faces.detection.mtcnn.native.packing import pack_onet, pack_pnet, pack_rnet
+from fertools.faces.detection.mtcnn.packing import pack_onet, pack_pnet, pack_rnet
 from fertools.faces.detection.mtcnn.proposals import Level, Proposals, logit_threshold, sigmoid
 from fertools.faces.detection.mtcnn.pyramid_pruning import propose_pruned
 from fertools.faces.detection.mtcnn.weights import CascadeWeights

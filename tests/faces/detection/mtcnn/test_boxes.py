@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fertools.core.native.library import library
 from fertools.faces.detection.mtcnn import boxes as boxwork
-from fertools.faces.detection.mtcnn.native.library import library
 from tests.faces.detection.mtcnn import oracle
 
 Floats = NDArray[np.float32]
@@ -59,7 +59,7 @@ def _slow(boxes: Floats, order: list[int], threshold: float, nested: bool) -> li
 def _ways(request: pytest.FixtureRequest) -> Iterator[None]:
     """All that is tested here holds for both."""
     if request.param == "compiled" and library() is None:
-        pytest.skip("suppression is not compiled here: python -m fertools.faces.detection.mtcnn.native.build")
+        pytest.skip("suppression is not compiled here: python -m fertools.core.native.build")
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "NumPy":
             patch.setattr(boxwork, "library", lambda: None)

@@ -19,20 +19,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fertools.core.native import build as building
+from fertools.core.native import library as loading
+from fertools.core.native.build import BuildError, build, levels, library_path, sanitized
+from fertools.core.native.library import REGION, Library, Pictures, library
 from fertools.faces.detection.detections import Detections
 from fertools.faces.detection.mtcnn import pyramid_pruning
 from fertools.faces.detection.mtcnn.cascade import MtcnnDetector
-from fertools.faces.detection.mtcnn.native import build as building
-from fertools.faces.detection.mtcnn.native import library as loading
-from fertools.faces.detection.mtcnn.native.build import BuildError, build, levels, library_path, sanitized
-from fertools.faces.detection.mtcnn.native.library import REGION, Library, Pictures, library
-from fertools.faces.detection.mtcnn.native.packing import pack_onet, pack_pnet, pack_rnet
 from fertools.faces.detection.mtcnn.native_engine import CompiledEngine
+from fertools.faces.detection.mtcnn.packing import pack_onet, pack_pnet, pack_rnet
 from fertools.faces.detection.mtcnn.proposals import pyramid
 from fertools.faces.detection.mtcnn.summed_area import AreaTable
 from fertools.faces.detection.mtcnn.torch_engine import TorchEngine
 from fertools.faces.detection.mtcnn.weights import load_weights
-from tests.faces.detection.mtcnn.sanitized import environment
+from tests.core.native.sanitized import TESTS, environment
 from tests.faces.detection.mtcnn.test_cascade import SCENES
 from tests.faces.scenes import Picture, scene
 
@@ -42,7 +42,7 @@ WEIGHTS = load_weights()
 def _library() -> Library:
     found = library()
     if found is None:
-        pytest.skip("the networks are not compiled here: python -m fertools.faces.detection.mtcnn.native.build")
+        pytest.skip("the networks are not compiled here: python -m fertools.core.native.build")
     return found
 
 
@@ -293,9 +293,13 @@ def test_buffers_of_another_shape_or_type_are_refused() -> None:
             bad()
 
 
+def test_what_runs_under_sanitizers_exists() -> None:
+    assert [path for path in TESTS if not path.is_file()] == []
+
+
 @pytest.mark.slow
 def test_sanitizers_stop_at_a_read_beyond_an_array(tmp_path: Path) -> None:
-    """So that a run of `tests.faces.detection.mtcnn.sanitized` that finds nothing means something."""
+    """So that a run of `tests.core.native.sanitized` that finds nothing means something."""
     program = """
         import ctypes, sys, numpy
         suppress = ctypes.CDLL(sys.argv[1]).fertools_suppress

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fertools.faces.detection.mtcnn.native.build import levels, library_path
+from fertools.core.native.build import levels, library_path
 
 PICTURE = np.dtype([(name, np.int64) for name in ("pixels", "row_bytes", "width", "height")])
 """Location of a picture in memory; see `Picture` in `areas.hpp`."""
@@ -40,7 +40,7 @@ R_OUTPUTS, O_OUTPUTS = 8, 16
 
 MISSING = (
     "not compiled for this processor, so it runs at a half to a fifth of its speed; with a C++ compiler: "
-    "python -m fertools.faces.detection.mtcnn.native.build"
+    "python -m fertools.core.native.build"
 )
 """Remark for the user if there is no library."""
 

@@ -1,4 +1,4 @@
-"""`python -m tests.faces.detection.mtcnn.sanitized`: the tests of compiled code, with that compiled under sanitizers.
+"""`python -m tests.core.native.sanitized`: the tests of compiled code, with that compiled under sanitizers.
 
 Any byte read or written that is not the code's own, and any arithmetic that C++ leaves undefined, ends the run with the
 place in the source. It is done once for each instruction set that this processor has.
@@ -14,10 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from fertools.faces.detection.mtcnn.native import library as loading
-from fertools.faces.detection.mtcnn.native.build import BuildError, levels, sanitized, sanitizer_runtimes
+from fertools.core.native import library as loading
+from fertools.core.native.build import BuildError, levels, sanitized, sanitizer_runtimes
 
-TESTS = ("test_compiled.py", "test_align.py", "test_smoothing.py", "test_boxes.py")
+TESTS = tuple(
+    Path(__file__).parents[2] / name
+    for name in (
+        "core/native/test_library.py",
+        "faces/test_resampling.py",
+        "faces/detection/mtcnn/test_boxes.py",
+        "splits/audit/test_near_duplicates.py",
+    )
+)
 _LEVEL, _FILE = "FERTOOLS_SANITIZED_LEVEL", "FERTOOLS_SANITIZED_FILE"
 
 
@@ -44,13 +52,12 @@ def environment() -> dict[str, str]:
 
 def main() -> int:
     """Return 0 if all tests passed for every instruction set, else pytest's code for the first that did not."""
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "tests.faces.detection.mtcnn.sanitized"]
-    tests = [str(Path(__file__).parent / name) for name in TESTS]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "tests.core.native.sanitized"]
     with tempfile.TemporaryDirectory() as folder:
         for level in levels():
             print(f"{level}:", flush=True)
             told = {_LEVEL: level, _FILE: str(sanitized(Path(folder), level))}
-            done = subprocess.run([*command, *tests], env=environment() | told, check=False)
+            done = subprocess.run([*command, *map(str, TESTS)], env=environment() | told, check=False)
             if done.returncode:
                 return done.returncode
     return 0
