@@ -52,7 +52,7 @@ def write_audit_page(report: AuditReport, path: Path | str, *, title: str = "Aud
 
 
 def _body(report: AuditReport, title: str) -> Iterator[str]:
-    yield f"{_STYLE}<main><h1>{escape(title)}</h1>"
+    yield f"{_STYLE}<h1>{escape(title)}</h1>"
     facts = {"rows": f"{len(report.rows):,}", "kinds of leaks": f"{len(report.leaks):,}"}
     if report.leakage is not None:
         facts["similarity across parts"] = f"{report.leakage.split:.3f}"
@@ -67,7 +67,6 @@ def _body(report: AuditReport, title: str) -> Iterator[str]:
         yield from _cases(report, finding)
     if report.fix is not None:
         yield from _fix(report)
-    yield "</main>"
 
 
 def _overview(report: AuditReport) -> Iterator[str]:
@@ -105,7 +104,7 @@ def _cases(report: AuditReport, finding: Finding) -> Iterator[str]:
         body = (line for group in more for line in _case(report, group))
         yield from folded(f"{len(more)} more cases" if len(more) > 1 else "1 more case", body)
     if len(finding.groups) > MOST_CASES:
-        yield f"<p>The first {MOST_CASES} of {len(finding.groups):,} cases. `--json` lists all.</p>"
+        yield f"<p>The first {MOST_CASES} of {len(finding.groups):,} cases. <code>--json</code> lists all.</p>"
 
 
 def _case(report: AuditReport, group: Sequence[int]) -> Iterator[str]:

@@ -39,7 +39,7 @@ def render_stats_page(found: DatasetStats, title: str, *, stylesheet: str | None
 
 
 def _body(found: DatasetStats, title: str) -> Iterator[str]:
-    yield f"<main><h1>{escape(title)}</h1>"
+    yield f"<h1>{escape(title)}</h1>"
     facts = {"faces": found.faces, "people": found.people, "sources": found.sources}
     facts |= {f"{name} faces in all": count for name, count in found.statuses.items()}
     yield fact_boxes((name, f"{count:,}") for name, count in facts.items())
@@ -53,7 +53,6 @@ def _body(found: DatasetStats, title: str) -> Iterator[str]:
     if found.reasons:
         yield "<h2>Rejected faces</h2>"
         yield table(("reason", "faces"), ((name, f"{count:,}") for name, count in found.reasons.items()), numbers=[1])
-    yield "</main>"
 
 
 def _expressions(found: DatasetStats) -> Iterator[str]:

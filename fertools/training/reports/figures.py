@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fertools.training.reports.charts import ticks
+from fertools.training.reports.html import wide
 
 _SIDE, _LEFT, _BOTTOM, _TOP, _RIGHT = 240, 38, 34, 10, 12
 _ROW, _NAMES, _WIDTH = 34, 250, 760
@@ -103,9 +104,9 @@ def confusion_table(classes: Sequence[str], counts: Sequence[Sequence[int]], sha
             for count, share in zip(line, part, strict=True)
         )
         rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
-    return (
-        '<div class="wide"><table class="shaded"><caption>Rows: true class. Columns: prediction. Share of the row, and '
-        f"number of faces.</caption><tr><th></th>{head}</tr>{''.join(rows)}</table></div>"
+    return wide(
+        '<table class="shaded"><caption>Rows: true class. Columns: prediction. Share of the row, and '
+        f"number of faces.</caption><tr><td></td>{head}</tr>{''.join(rows)}</table>"
     )
 
 

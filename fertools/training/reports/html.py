@@ -59,9 +59,9 @@ th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px so
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.n { white-space: nowrap; }
 table.result td:first-child { min-width: 9rem; }
 table.shaded td, table.shaded th { padding: .4rem .7rem; }
-table.shaded td.n { background: color-mix(in srgb, var(--shade) calc(var(--share) * 70%), transparent);
+table.shaded td.n { background: color-mix(in srgb, var(--shade) calc(var(--share) * 60%), transparent);
   min-width: 4.4rem; }
-table.shaded small { display: block; color: inherit; opacity: .75; }
+table.shaded small { display: block; }
 code { font: .92em ui-monospace, "Liberation Mono", monospace; }
 details summary { cursor: pointer; padding: .3rem 0; }
 @media print { details > * { display: block; } }
@@ -73,14 +73,14 @@ def render_page(title: str, body: Iterable[str], *, stylesheet: str | None = Non
 
     Args:
         title: title of the page, as text.
-        body: the body, as HTML.
+        body: the main content, as HTML.
         stylesheet: address that serves `STYLE`; None puts the style into the page.
     """
     style = f"<style>{STYLE}</style>" if stylesheet is None else f'<link rel="stylesheet" href="{stylesheet}">'
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title>{style}</head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+        f"<title>{escape(title)}</title>{style}</head>\n<body><main>\n" + "\n".join(body) + "\n</main></body></html>\n"
     )
 
 
@@ -107,10 +107,17 @@ def table(
         content = f"<code>{escape(text)}</code>" if tag == "td" and index in coded else escape(text)
         return f"<{tag}{' class=n' if index in numeric else ''}>{content}</{tag}>"
 
-    lines = [f"<tr>{''.join(cell('th', index, text) for index, text in enumerate(head))}</tr>"]
+    # A screen reader would read an empty heading.
+    headings = (cell("th" if text else "td", index, text) for index, text in enumerate(head))
+    lines = [f"<tr>{''.join(headings)}</tr>"]
     lines += [f"<tr>{''.join(cell('td', index, text) for index, text in enumerate(row))}</tr>" for row in rows]
     opening = f'<table class="{kind}">' if kind else "<table>"
-    return f'<div class="wide">{opening}{"".join(lines)}</table></div>'
+    return wide(f"{opening}{''.join(lines)}</table>")
+
+
+def wide(content: str) -> str:
+    """Return HTML that scrolls if it is too wide for the page, also by the keyboard."""
+    return f'<div class="wide" tabindex="0">{content}</div>'
 
 
 def render_result_table(result_table: ResultTable) -> str:

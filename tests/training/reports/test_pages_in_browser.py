@@ -17,6 +17,7 @@ from tests.training.blobs import write_blobs
 from tests.training.guesses import invent
 from tests.training.reports.test_comparison_report import invented_comparison
 from tests.training.reports.test_prediction_sections import invented_evaluation
+from tests.views.pages import check_page
 
 OPEN_ALL = "document.querySelectorAll('details').forEach(part => part.open = true)"
 CONTRASTS = """() => {
@@ -64,6 +65,7 @@ def test_nothing_sticks_out_of_the_page(page: Page, page_path: Path, width: int)
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(page_path.as_uri())
     page.evaluate(OPEN_ALL)
+    check_page(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
