@@ -25,7 +25,7 @@ def main(home: Path) -> None:
     crop = fertools.align(astronaut(), faces[0], template="arcface", size_px=112)
     print(f"portrait: {len(faces)} face, score {faces[0].score:.3f}, crop {crop.shape}")
 
-    fertools.draw_dataset(home / "drawn", fertools.SampleOptions(people=6, frames=4, stills=0, least_shown=1))
+    fertools.draw_dataset(home / "drawn", fertools.SampleOptions(people=4, frames=4, stills=0, least_shown=1))
     ws = fertools.Workspace(home / "dataset")
     summary = fertools.ingest(home / "drawn/videos/lab", workspace=ws)
     df = ws.faces(emotion="anger").to_pandas(landmarks="array")

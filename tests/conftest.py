@@ -90,8 +90,24 @@ def s3_endpoint() -> Iterator[str]:
     running = server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        _keep_service_models(patch)
+        yield f"http://{host}:{port}"
     running.stop()
+
+
+def _keep_service_models(patch: pytest.MonkeyPatch) -> None:
+    """Let botocore read the description of S3 once, and not for each store that is opened, which takes a second."""
+    from botocore.loaders import JSONFileLoader
+
+    read, known = JSONFileLoader.load_file, dict[str, object]()
+
+    def load_file(loader: JSONFileLoader, path: str) -> object:
+        if path not in known:
+            known[path] = read(loader, path)
+        return known[path]
+
+    patch.setattr(JSONFileLoader, "load_file", load_file)
 
 
 @pytest.fixture(params=["memory", "file", "s3"])
