@@ -48,7 +48,7 @@ def resplit(workspace: Workspace, faces: pa.Table, seed: int) -> pa.Table:
     options = _options(record, len(folds))
     if options.balance == "va":
         known = _with_va(workspace, known)
-    grouping = group(known, options, recorded_links(record, known))
+    grouping = group(known, options, recorded_links(record, known["face_id"]))
     if grouping.people.sum() <= len(folds):
         raise InputError(
             f"split_seed is {seed}, and each of the {len(folds)} folds holds one person, so there are no other folds; "

@@ -208,7 +208,7 @@ def apply_split(workspace: WorkspaceLike, file: Path | str, *, overwrite: bool =
             raise ResumeRefused(f"the manifest has another split; replace it with {given('overwrite', True)}")
         refuse_leaks(finished, options)
         listed, known = finished.filter(pa.array(parts >= 0)), parts[parts >= 0]
-        grouping = group(listed, options, recorded_links({"links": published.links}, listed))
+        grouping = group(listed, options, recorded_links({"links": published.links}, listed["face_id"]))
         if not same or read_record(workspace) is None:
             write_record(workspace, options, listed, list(published.links))
             write_parts(workspace, finished)
@@ -225,13 +225,13 @@ def _links(workspace: Workspace, kept: pa.Table, options: SplitOptions, *, searc
     if search:
         return find_links(workspace, kept, options.group_by)
     record = read_record(workspace) or {}
-    return record.get("links", []), recorded_links(record, kept)
+    return record.get("links", []), recorded_links(record, kept["face_id"])
 
 
 def _repeat(kept: pa.Table, links: list[str], options: SplitOptions) -> list[float]:
     """Return the imbalance of the further repeats, after checking each like the first one."""
     kept = kept.filter(pc.is_null(kept["parent_id"]))
-    grouping = group(kept, options, recorded_links({"links": links}, kept))
+    grouping = group(kept, options, recorded_links({"links": links}, kept["face_id"]))
     found = []
     for seed in range(1, options.repeats):
         parts, deviation = other_parts(grouping, options, seed)

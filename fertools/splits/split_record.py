@@ -60,26 +60,20 @@ def digest_assignment(kept: pa.Table) -> str:
     return store.fingerprint(kept, ("face_id", "fold", "split"))
 
 
-def recorded_links(record: Mapping[str, Any] | None, faces: pa.Table) -> Integers:
+def recorded_links(record: Mapping[str, Any] | None, faces: pa.ChunkedArray) -> Integers:
     """Return L x 2 row numbers of the faces that a record keeps together as copies; faces that are gone are left out.
 
     Args:
         record: the record of a split, or None.
-        faces: a table with `face_id`.
+        faces: the N `face_id`. Of equal ones, the first counts.
     """
     pairs = [str(pair).split(" ") for pair in (record or {}).get("links", [])]
     names = pa.array([name for pair in pairs if len(pair) == 2 for name in pair], pa.string())
     if not len(names):
         return NO_LINKS
-    rows = np.asarray(pc.fill_null(pc.index_in(names, value_set=_present(names, faces)), -1), np.int64)
-    places = np.append(_rows_of(_present(names, faces), faces), -1)[rows].reshape(-1, 2)
-    return places[(places >= 0).all(axis=1)]
-
-
-def _present(names: pa.Array, faces: pa.Table) -> pa.Array:
-    return pc.unique(faces["face_id"].filter(pc.is_in(faces["face_id"], value_set=names)))
-
-
-def _rows_of(names: pa.Array, faces: pa.Table) -> Integers:
-    """Return the row number of each name, which are in the order of the rows."""
-    return np.flatnonzero(pc.is_in(faces["face_id"], value_set=names).to_numpy())
+    # Only the copies are looked up, because a table of all identifiers would need much memory.
+    rows = np.flatnonzero(pc.is_in(faces, value_set=names).to_numpy())
+    present = faces.take(pa.array(rows)).combine_chunks()
+    places = np.asarray(pc.fill_null(pc.index_in(names, value_set=present), -1), np.int64)
+    links = np.append(rows, -1)[places].reshape(-1, 2)
+    return links[(links >= 0).all(axis=1)]

@@ -28,6 +28,7 @@ from fertools.manifests import nested, store
 from fertools.manifests.leaks import COLUMNS as LEAK_COLUMNS
 from fertools.manifests.leaks import find_leaks
 from fertools.splits.resplit import resplit
+from fertools.splits.split_record import read_record, recorded_links
 from fertools.training.data.generated_faces import read_generated
 from fertools.training.data.manifest_rows import (
     describe_people,
@@ -312,7 +313,8 @@ def _validation_people(
 ) -> frozenset[str]:
     """Return the people kept for validation, chosen among all real faces of a manifest and not of one domain."""
     table = rows_with_split(workspace, everybody)
-    return choose_validation_people(table, held_out_rows(table, test_folds, "real"), share)
+    links = recorded_links(read_record(workspace), table["face_id"])
+    return choose_validation_people(table, held_out_rows(table, test_folds, "real"), share, links)
 
 
 def _refuse_empty_parts(faces: Faces, modality: str, *, needs_emotion: bool) -> None:

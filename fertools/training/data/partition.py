@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from fertools.core.errors import CheckFailed, InputError
 from fertools.splits.folds import assign_groups
 from fertools.splits.groups import COLUMNS, group_faces
+from fertools.splits.split_record import recorded_links
 from fertools.training.data.faces import Faces
 from fertools.training.recipes.domains import Domain, Part
 
@@ -18,7 +20,9 @@ _PARTS, _SAMPLES = 1, 2
 """Numbers that are added to the seed, so that the two kinds of draws do not depend on each other."""
 
 
-def divide_training(domains: Mapping[str, Faces], asked: Sequence[Domain], seed: int) -> dict[str, Faces]:
+def divide_training(
+    domains: Mapping[str, Faces], asked: Sequence[Domain], seed: int, split: Mapping[str, Any] | None = None
+) -> dict[str, Faces]:
     """Return the faces of each domain without the training faces that belong to another domain's part.
 
     Validation and held-out faces stay. All faces of a person, or of a moment, go into one part. The parts have similar
@@ -28,6 +32,7 @@ def divide_training(domains: Mapping[str, Faces], asked: Sequence[Domain], seed:
         domains: faces by name of the domain.
         asked: the domains of the recipe; a domain without a part keeps all of its faces.
         seed: seed of the random draws.
+        split: the record of the split, whose copies of pictures go into one part; None if there is none.
 
     Raises:
         InputError: there are fewer people or samples than parts, or samples have no `pair_id`. Or a domain is left
@@ -41,7 +46,7 @@ def divide_training(domains: Mapping[str, Faces], asked: Sequence[Domain], seed:
     parts = {domain.name: domain.part for domain in asked if domain.part is not None}
     divided = dict(domains)
     if parts:
-        divided |= _divided({name: domains[name] for name in parts}, parts, seed)
+        divided |= _divided({name: domains[name] for name in parts}, parts, seed, split)
     for number, domain in enumerate(asked):
         if domain.samples:
             rng = np.random.default_rng([seed, _SAMPLES, number])
@@ -51,11 +56,13 @@ def divide_training(domains: Mapping[str, Faces], asked: Sequence[Domain], seed:
     return divided
 
 
-def _divided(domains: Mapping[str, Faces], parts: Mapping[str, Part], seed: int) -> dict[str, Faces]:
+def _divided(
+    domains: Mapping[str, Faces], parts: Mapping[str, Part], seed: int, split: Mapping[str, Any] | None
+) -> dict[str, Faces]:
     rows = {name: faces.rows("train") for name, faces in domains.items()}
     tables = {name: domains[name].table.take(pa.array(chosen)) for name, chosen in rows.items()}
     wanted = next(iter(parts.values()))
-    units, names = _units(list(tables.values()), wanted)
+    units, names = _units(list(tables.values()), wanted, split)
     if len(names) < wanted.of:
         found = f"{len(names)} {wanted.unit}{'' if len(names) == 1 else 's'}"
         raise InputError(
@@ -84,10 +91,11 @@ def _divided(domains: Mapping[str, Faces], parts: Mapping[str, Part], seed: int)
     return divided
 
 
-def _units(tables: list[pa.Table], part: Part) -> tuple[NDArray[np.int64], list[str]]:
+def _units(tables: list[pa.Table], part: Part, split: Mapping[str, Any] | None) -> tuple[NDArray[np.int64], list[str]]:
     """Return the number of the person or moment of each row, one table after another, and the names by number."""
     if part.unit == "subject":
-        return group_faces(pa.concat_tables([table.select(list(COLUMNS)) for table in tables]))
+        together = pa.concat_tables([table.select(list(COLUMNS)) for table in tables])
+        return group_faces(together, links=recorded_links(split, together["face_id"]))
     names: list[str] = []
     for table in tables:
         moments = _moments(table)

@@ -14,6 +14,7 @@ from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.core.workspace import Workspace
 from fertools.manifests import store
+from fertools.splits.split_record import read_record
 from fertools.training.data.balancing import read_soft_labels
 from fertools.training.data.faces import Faces, Side, refuse_leaks, select_faces
 from fertools.training.data.partition import divide_training
@@ -82,7 +83,7 @@ def select_domains(workspace: Workspace, recipe: Recipe, *, allow_leaks: bool = 
         found[domain.name] = faces.keep(faces.held_out) if domain.tested_only else faces
     if len(found) > 1:
         _refuse_leaks_across(found)
-    found = divide_training(found, recipe.domains, recipe.seed)
+    found = divide_training(found, recipe.domains, recipe.seed, read_record(workspace))
     labelled = {
         domain.name: found[domain.name]
         for domain in recipe.domains

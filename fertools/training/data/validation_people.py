@@ -22,10 +22,13 @@ from numpy.typing import NDArray
 from fertools.core.errors import InputError
 from fertools.core.hashing import hash_bytes
 from fertools.manifests import nested
-from fertools.splits.groups import group_faces
+from fertools.splits.folds import Integers
+from fertools.splits.groups import NO_LINKS, group_faces
 
 
-def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share: float) -> frozenset[str]:
+def choose_validation_people(
+    table: pa.Table, held_out: NDArray[np.bool_], share: float, links: Integers = NO_LINKS
+) -> frozenset[str]:
     """Return the `subject_id` of the people kept for validation.
 
     Args:
@@ -33,6 +36,7 @@ def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share
             people are returned, whatever the share is.
         held_out: N booleans: whether each row is held out.
         share: share of the training faces, by person; 0 for nobody.
+        links: L x 2 row numbers of copies, whose people are kept for validation together or not at all.
 
     Raises:
         InputError: all training faces show one person.
@@ -42,7 +46,7 @@ def choose_validation_people(table: pa.Table, held_out: NDArray[np.bool_], share
         return frozenset(name for name in given["subject_id"].to_pylist() if name is not None)
     if not share or held_out.all():
         return frozenset()
-    groups, names = group_faces(table)
+    groups, names = group_faces(table, links=links)
     training = np.unique(groups[~held_out])
     if len(training) < 2:
         raise InputError(

@@ -22,6 +22,7 @@ from fertools.core.progress import Reporter
 from fertools.core.workspace import Workspace
 from fertools.manifests import nested, store
 from fertools.manifests.schema import FACES
+from fertools.splits.split_record import read_record, recorded_links
 from fertools.training.data.faces import Faces, build_faces
 from fertools.training.data.selection import Selection
 from fertools.training.data.synthetic import count_drawn
@@ -150,5 +151,7 @@ def generated_and_held_out(
     tested = nested.take(real.table, real.rows("test"))
     table = pa.concat_tables([generated, tested])
     held_out = np.arange(len(table)) >= len(generated)
-    people = choose_validation_people(table, held_out, judge.recipe.inner_validation)
+    # What is generated from copies of one picture stays together, too.
+    links = recorded_links(read_record(workspace), pc.coalesce(table["parent_id"], table["face_id"]))
+    people = choose_validation_people(table, held_out, judge.recipe.inner_validation, links)
     return build_faces(table, held_out, classes, validation_people=people)

@@ -110,6 +110,20 @@ def test_two_people_of_one_moment_are_in_one_part(workspace: Workspace, tmp_path
     assert not parts[0] & parts[1]
 
 
+def test_people_with_copies_of_one_picture_are_in_one_part(workspace: Workspace, tmp_path: Path) -> None:
+    before = select_domains(workspace, recipe("subject")).domains
+    faces = [min(values(before[name], "face_id")) for name in MODALITIES]
+    table = store.read_faces(workspace)
+    people = dict(zip(table["face_id"].to_pylist(), table["subject_id"].to_pylist(), strict=True))
+    assert people[faces[0]] != people[faces[1]], "of different parts, and so of different people"
+    joined = Workspace(tmp_path)
+    store.write_table(joined.manifest, FACES, table)
+    joined.save_settings("split", {"links": [" ".join(faces)]})
+    parts = [values(one, "subject_id") for one in select_domains(joined, recipe("subject")).domains.values()]
+    assert not parts[0] & parts[1]
+    assert any({people[face] for face in faces} <= part for part in parts)
+
+
 def test_a_moment_of_a_person_and_an_animated_character_is_not_shared(workspace: Workspace, tmp_path: Path) -> None:
     # A split may separate a character from the people whom it imitates, so a moment can be in two parts.
     rows = store.read_faces(workspace).to_pylist()

@@ -30,6 +30,21 @@ def chosen(table: pa.Table, *folds: int, share: float = 0.1) -> frozenset[str]:
     return choose_validation_people(table, held_out, share)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_people_with_copies_of_one_picture_are_kept_together(tmp_path: Path, share: float) -> None:
+    table = table_of(tmp_path, 20, 5)
+    held_out = np.asarray(pc.equal(table["fold"], 0))
+    trained = sorted(set(table["subject_id"].to_pylist()) - number_people(table, 0))
+    rows = {name: table["subject_id"].to_pylist().index(name) for name in trained}
+    separated = 0
+    for one, other in zip(trained[::2], trained[1::2], strict=True):
+        apart = choose_validation_people(table, held_out, share) & {one, other}
+        together = choose_validation_people(table, held_out, share, np.array([[rows[one], rows[other]]]))
+        assert len(together & {one, other}) != 1
+        separated += len(apart) == 1
+    assert separated
+
+
 def number_people(table: pa.Table, fold: int) -> set[str]:
     return set(table.filter(pc.equal(table["fold"], fold))["subject_id"].to_pylist())
 
