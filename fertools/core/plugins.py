@@ -10,7 +10,9 @@ A package registers a plugin in its `pyproject.toml`, in one of the groups `fert
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fertools.core.errors import InputError
@@ -35,10 +37,10 @@ def find_plugins(group: str, built_in: Mapping[str, str]) -> dict[str, EntryPoin
         'json:loads'
     """
     # Not at the top: it takes a while to import, and a name of our own needs none of it.
-    from importlib.metadata import EntryPoint, entry_points
+    from importlib.metadata import EntryPoint
 
     found = {name: EntryPoint(name, value, group) for name, value in built_in.items()}
-    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+    for entry in registered_entries(group, tuple(sys.path)):
         known = found.setdefault(entry.name, entry)
         if known.value != entry.value:
             raise InputError(
@@ -46,6 +48,19 @@ def find_plugins(group: str, built_in: Mapping[str, str]) -> dict[str, EntryPoin
                 "them"
             )
     return found
+
+
+@cache
+def registered_entries(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Return what the packages on `sys.path` register in a group, by name; they are read once, since that takes long.
+
+    Args:
+        group: name of the entry-point group.
+        path: `sys.path`, as another one has other packages.
+    """
+    from importlib.metadata import entry_points
+
+    return tuple(sorted(entry_points(group=group), key=lambda entry: entry.name))
 
 
 def load_built_in(value: str) -> Any:

@@ -93,8 +93,17 @@ def _stop_when(
     return process.wait(timeout=60)
 
 
-@pytest.mark.parametrize("parts", [0, 1, 3])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("workers", "parts"),
+    [
+        (1, 1),
+        (2, 0),
+        (2, 3),
+        pytest.param(1, 0, marks=pytest.mark.slow),
+        pytest.param(1, 3, marks=pytest.mark.slow),
+        pytest.param(2, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_and_continued_equals_unbroken(
     clips: Path, unbroken: Workspace, tmp_path: Path, parts: int, workers: int
 ) -> None:
@@ -112,8 +121,15 @@ def test_killed_and_continued_equals_unbroken(
     assert not list(workspace.root.rglob(f"{TEMPORARY_PREFIX}*"))
 
 
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("how", "code", "workers"),
+    [
+        (signal.SIGINT, 130, 2),
+        (signal.SIGTERM, 143, 1),
+        pytest.param(signal.SIGINT, 130, 1, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, 2, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupt_leaves_a_whole_manifest_and_says_so(
     clips: Path, unbroken: Workspace, tmp_path: Path, how: signal.Signals, code: int, workers: int
 ) -> None:

@@ -300,7 +300,9 @@ def test_shares_run_side_by_side(place: Path, single: dict[str, bytes]) -> None:
     assert _contents(workspace) == single
 
 
-@pytest.mark.parametrize("after", [0, 1, pytest.param(5, marks=pytest.mark.slow), 14])
+@pytest.mark.parametrize(
+    "after", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(5, marks=pytest.mark.slow), 14]
+)
 def test_killed_and_continued_equals_one_ingest(sharded: Workspace, single: dict[str, bytes], after: int) -> None:
     # It dies when it has written so many things, crops and tables, before the next.
     program = (

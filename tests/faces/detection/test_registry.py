@@ -108,7 +108,7 @@ def test_a_detector_of_ours_is_ours_whatever_others_register(install: Callable[[
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: ())
+    monkeypatch.setattr("fertools.core.plugins.registered_entries", lambda group, path: ())
     assert detector_names() == ("mtcnn", "yunet")
     with pytest.raises(InputError, match="`detector` 'hog' is unknown; choose one of mtcnn, yunet"):
         load_detector("hog")

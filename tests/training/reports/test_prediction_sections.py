@@ -197,7 +197,7 @@ def test_the_paragraph_says_how_a_model_was_trained(
 
 def test_a_system_without_words_of_its_own_is_told_by_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
     new = EntryPoint("new", f"{__name__}:NEW", GROUP)
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [new] if group == GROUP else [])
+    monkeypatch.setattr("fertools.core.plugins.registered_entries", lambda group, _: [new] if group == GROUP else [])
     record = made_up_record("svm") | {"system": "new"}
     assert "M was trained for 1,234 iterations, after: A Source." in write_methods({}, trained={"M": record})[0]
 

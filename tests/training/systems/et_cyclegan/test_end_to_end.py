@@ -71,7 +71,7 @@ def workspace(trained: Workspace, tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "copy")
 
 
-@pytest.mark.parametrize("pairing", ["none", "capture"])
+@pytest.mark.parametrize("pairing", [pytest.param("none", marks=pytest.mark.slow), "capture"])
 def test_the_command_line_leads_from_training_to_the_report(workspace: Workspace, pairing: str) -> None:
     where = ("--workspace", str(workspace.root))
     command = ("train", "et-cyclegan", "--preset", "smoke", "--device", "cpu", "--set", f"pairing={pairing}", *where)
@@ -219,7 +219,10 @@ def test_pairs_by_label_of_domains_with_different_classes_are_refused(
     assert not workspace.runs("et-cyclegan").exists()
 
 
-@pytest.mark.parametrize("pairing", ["none", "label", "capture", "cycle"])
+@pytest.mark.parametrize(
+    "pairing",
+    ["none", "label", pytest.param("capture", marks=pytest.mark.slow), pytest.param("cycle", marks=pytest.mark.slow)],
+)
 def test_faces_come_together_as_the_pairing_says(
     trained: Workspace, monkeypatch: pytest.MonkeyPatch, pairing: str
 ) -> None:

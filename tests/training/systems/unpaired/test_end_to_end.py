@@ -253,9 +253,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return lasting(train_smoke(write_drawn_pairs(tmp_path_factory.mktemp("unbroken"), people=5), *LASTING).path)
 
 
-@pytest.mark.parametrize(
-    "stop_after", [pytest.param(1, marks=pytest.mark.slow), 3, 4, 5, pytest.param(7, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("stop_after", [3, 4, *(pytest.param(other, marks=pytest.mark.slow) for other in (1, 5, 7))])
 def test_a_run_that_is_interrupted_in_a_stage_or_between_them_goes_on_bit_for_bit(
     tmp_path: Path, unbroken: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
