@@ -24,5 +24,6 @@ def test_each_copy_is_the_first_row_of_its_face(faces: list[str], links: list[li
 
 
 def test_a_split_without_copies_has_no_links() -> None:
-    for record in (None, {}, {"links": []}):
+    records: list[dict[str, list[str]] | None] = [None, {}, {"links": []}]
+    for record in records:
         assert recorded_links(record, pa.chunked_array([["a"]])).shape == (0, 2)
