@@ -31,6 +31,27 @@ settings.register_profile("searching", deadline=None)
 settings.load_profile("repeatable" if os.environ.get("CI") else "searching")
 
 
+_LONGEST = (
+    "test_site.py",
+    "test_house.py",
+    "test_examples.py",
+    "test_wheel.py",
+    "cli/test_demo.py",
+    "training/engine/test_interruption.py",
+    "training/engine/test_process_group.py",
+    "benchmarks/test_benchmarks.py",
+    "training/systems/et_cyclegan/test_end_to_end.py",
+    "ingestion/test_interruption.py",
+)
+"""Files that begin first, so that at the end no process waits for another one's long file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin first."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 @pytest.fixture(autouse=True)
 def _quiet_log() -> None:
     """Keep tracebacks out of reports, whatever another library sets: one with a name that is no UTF-8 ends the run."""
