@@ -31,7 +31,7 @@ settings.register_profile("searching", deadline=None)
 settings.load_profile("repeatable" if os.environ.get("CI") else "searching")
 
 
-_LONGEST = (
+LONGEST = (
     "test_site.py",
     "test_house.py",
     "test_examples.py",
@@ -48,7 +48,7 @@ _LONGEST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest files begin first."""
-    places = {Path(__file__).parent / name: place for place, name in enumerate(_LONGEST)}
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 

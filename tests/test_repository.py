@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import fertools
+from tests.conftest import LONGEST
 from tests.test_house import ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,10 @@ def test_the_rooms_of_the_guide_are_those_that_imports_are_held_to() -> None:
         table = text.partition(f"| rooms of `{package}` |")[2].partition("\n\n")[0]
         named = [set(re.findall(r"`(\w+)`", line.split("|")[1])) for line in table.splitlines()[2:]]
         assert named == [set(rooms) for rooms in rows], package
+
+
+def test_the_files_that_begin_first_exist() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
 
 
 def test_the_citation_is_of_this_version() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -142,8 +143,10 @@ def test_the_command_prints_and_writes_what_the_library_finds(
     assert json.loads(fertools("stats", *options, "--json").out)["faces"] == found.faces
     refused = fertools("stats", "-w", str(workspace.root), "--range", "blur")
     assert (refused.code, "COLUMN=LOW..HIGH" in refused.err, "--range" in refused.err) == (2, True, True)
-    for scheme in ("light", "dark"):
-        page = browser.new_context(color_scheme=scheme).new_page()
+    looks: list[tuple[Literal["light", "dark"], int]] = [("light", 1280), ("dark", 1280), ("light", 360)]
+    for scheme, width in looks:
+        page = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}).new_page()
         page.goto((tmp_path / "stats.html").as_uri())
         assert page.locator("svg").count() > 5
         check_page(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

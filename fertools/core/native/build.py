@@ -1,7 +1,7 @@
-"""Compile the networks, once per instruction set that this machine's programs can use.
+"""Compile the C++, once per instruction set that this machine's programs can use.
 
 The build runs when a wheel is built or fertools is installed from source, and by hand with
-`python -m fertools.core.native.build`. It needs a C++ compiler. Without one, fertools uses torch.
+`python -m fertools.core.native.build`. It needs a C++ compiler. Without one, fertools uses torch and NumPy.
 
 This module imports nothing from fertools, because the build runs before the installation.
 """

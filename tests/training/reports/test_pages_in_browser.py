@@ -74,6 +74,7 @@ def test_text_can_be_read_in_light_and_dark(page: Page, page_path: Path, scheme:
     page.emulate_media(color_scheme=scheme)
     page.goto(page_path.as_uri())
     page.evaluate(OPEN_ALL)
+    check_page(page)
     contrasts = page.evaluate(CONTRASTS)
     assert len(contrasts) > 300
     assert min(contrasts) >= 4.5
