@@ -1,13 +1,15 @@
-"""A real browser for tests of pages: one for the whole run, as a process can drive no second."""
+"""A real browser for tests of pages: one for the whole run, since a process can drive no second; and axe-core."""
 
 from __future__ import annotations
 
+import importlib.resources
+import json
 import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 # The shell draws no window of its own, which takes an eighth of the processor time.
 CHROMIUM = (
@@ -29,6 +31,16 @@ QUIET = (
     "--host-resolver-rules=MAP rating.test 127.0.0.1",
 )
 """A browser that looks for nothing outside this machine, and takes this machine for `rating.test` too."""
+
+AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+def check_page(page: Page, *, contrast: bool = True) -> None:
+    """Assert that axe finds nothing wrong with what a page shows; of a large page, contrast takes most of the time."""
+    page.evaluate(AXE)
+    rules = {"color-contrast": {"enabled": contrast}}
+    found = page.evaluate("rules => axe.run(document, { resultTypes: ['violations'], rules })", rules)["violations"]
+    assert not found, json.dumps([{one["id"]: [node["html"] for node in one["nodes"]]} for one in found], indent=1)
 
 
 def find_chromium() -> str | None:

@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from fertools.ingestion.plan import Source
 from fertools.manifests import store
@@ -38,6 +37,9 @@ def match_labels(labels: tuple[SourceLabels, ...], boxes: NDArray[np.float64]) -
     boxed = [one for one in labels if one.box is not None]
     if not boxed or not len(boxes):
         return [labels[0] if labels and not boxed else None] * len(boxes)
+    # Imported here, because it takes half a second, and only labels with boxes need it.
+    from scipy.optimize import linear_sum_assignment
+
     overlaps = _overlaps(boxes, np.array([one.box for one in boxed], np.float64))
     found: list[SourceLabels | None] = [None] * len(boxes)
     for face, label in zip(*linear_sum_assignment(-overlaps), strict=True):

@@ -15,6 +15,9 @@ Mask = NDArray[np.float32]
 
 _SHIFT = 4
 """Bits of subpixel position in OpenCV's drawing functions."""
+_ANGLES = np.linspace(0, 2 * np.pi, 33)[:-1]
+_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+"""Points of a circle with the radius 1."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,9 @@ class Canvas:
 
     def ellipse(self, centre: ArrayLike, radii_px: ArrayLike, soft_px: float = 0.0, tilt_deg: float = 0.0) -> Patch:
         """Return an ellipse around `centre` (x, y)."""
-        angle = np.linspace(0, 2 * np.pi, 33)[:-1]
         turn = np.deg2rad(tilt_deg)
         along_px, across_px = np.asarray(radii_px, dtype=np.float64)
-        along, across = along_px * np.cos(angle), across_px * np.sin(angle)
+        along, across = along_px * _CIRCLE[0], across_px * _CIRCLE[1]
         x = along * np.cos(turn) - across * np.sin(turn)
         y = along * np.sin(turn) + across * np.cos(turn)
         return self.polygon(np.stack([x, y], axis=1) + np.asarray(centre, dtype=np.float64), soft_px)

@@ -21,6 +21,9 @@ from fertools.transfer.push import push
 from tests.manifests.rows import identify, source
 from tests.transfer.stores import add_part, balanced, contents, label, make_dataset
 
+WITHOUT_A_SERVER = pytest.mark.parametrize("url", ["memory", "file"], indirect=True)
+"""Labels and options come together alike in every store; an S3 server takes seconds for each such test."""
+
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Workspace:
@@ -69,6 +72,7 @@ def test_only_what_is_new_is_sent(url: str, mine: Workspace, tmp_path: Path) -> 
     assert not validate(mine).violations
 
 
+@WITHOUT_A_SERVER
 def test_labels_of_both_sides_come_together(url: str, mine: Workspace, tmp_path: Path) -> None:
     push(mine, url)
     theirs = Workspace(tmp_path / "theirs")
@@ -86,6 +90,7 @@ def test_labels_of_both_sides_come_together(url: str, mine: Workspace, tmp_path:
     assert contents(theirs, crops=False) == contents(mine, crops=False)
 
 
+@WITHOUT_A_SERVER
 @pytest.mark.parametrize(("prefer", "wins"), [("store", "anger"), ("here", "fear")])
 def test_labels_that_both_sides_changed_are_refused(
     url: str, mine: Workspace, tmp_path: Path, prefer: str, wins: str
@@ -110,6 +115,7 @@ def test_labels_that_both_sides_changed_are_refused(
     assert set(store.read_faces(theirs)["emotion"].to_pylist()) == {wins}
 
 
+@WITHOUT_A_SERVER
 def test_a_source_that_was_tried_again_is_replaced_there_too(url: str, mine: Workspace, tmp_path: Path) -> None:
     push(mine, url)
     theirs = Workspace(tmp_path / "theirs")
@@ -131,6 +137,7 @@ def test_a_source_that_was_tried_again_is_replaced_there_too(url: str, mine: Wor
         pull(theirs, url)
 
 
+@WITHOUT_A_SERVER
 def test_other_options_are_refused_and_named(url: str, mine: Workspace, tmp_path: Path) -> None:
     push(mine, url)
     other = make_dataset(tmp_path / "other", "z.mp4", crop_px=64)

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser
 
 import fertools
 from fertools.views.audit_page import MOST_CASES
+from tests.browser import check_page
 from tests.splits.audit.test_pixel_leaks import draw
-from tests.views.pages import check_page
 
 COPIES = MOST_CASES + 2
 

@@ -18,10 +18,10 @@ from fertools.manifests import store
 from fertools.views.conditions import FaceConditions
 from fertools.views.stats import DatasetStats, describe, stats
 from fertools.views.stats_page import write_stats_page
+from tests.browser import check_page
 from tests.cli.conftest import Run, fertools
 from tests.manifests.rows import build, face
 from tests.views.faces import random_workspace
-from tests.views.pages import check_page
 
 __all__ = ["fertools"]
 

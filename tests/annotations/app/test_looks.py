@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.resources
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from fertools.annotations.log import RatingLog
 from fertools.annotations.queue_plan import Plan
 from fertools.core.workspace import Workspace
 from tests.annotations.app.pages import events_of, open_page, place_on_screen, wait_until_saved
 from tests.annotations.rating_events import event, face_id, rating_workspace
+from tests.browser import check_page
 
 Serve = Callable[..., str]
-AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 TABLET: dict[str, Any] = {"viewport": {"width": 820, "height": 1180}, "has_touch": True, "is_mobile": True}
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 720}}
-
-
-def _check(page: Page) -> None:
-    """Hold what is shown to the rules of axe-core."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
-    assert not found, json.dumps([{one["id"]: [node["html"] for node in one["nodes"]]} for one in found], indent=1)
 
 
 def _compare(workspace: Workspace) -> None:
@@ -39,8 +30,11 @@ def _compare(workspace: Workspace) -> None:
             log.append(rater, acts)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [DESK, TABLET, PHONE], ids=["desk", "tablet", "phone"])
+@pytest.mark.parametrize(
+    ("device", "scheme"),
+    [(DESK, "light"), (DESK, "dark"), (TABLET, "light"), (PHONE, "dark")],
+    ids=["desk", "desk in the dark", "tablet", "phone in the dark"],
+)
 def test_axe_finds_nothing(
     browser: Browser, serve: Serve, workspace: Workspace, device: dict[str, Any], scheme: Any
 ) -> None:
@@ -49,34 +43,34 @@ def test_axe_finds_nothing(
     page = context.new_page()
     page.goto(serve(workspace, tasks=("va", "emotion"), suggestions="prior") + "?rater=anna")
     expect(page.locator("#who-dialog")).to_be_visible()
-    _check(page)
+    check_page(page)
     page.get_by_role("button", name="Begin").click()
     expect(page.locator(".thumb[aria-current]")).to_be_visible()
-    _check(page)
+    check_page(page)
     page.get_by_label("Usual points").check()
     page.keyboard.press("4")
     page.mouse.click(*place_on_screen(page, -0.9, -0.9))
     expect(page.locator(".says[data-kind=warning]")).to_be_visible()
-    _check(page)
+    check_page(page)
     if device is DESK:
         page.keyboard.press("?")
         expect(page.locator("#help-dialog")).to_be_visible()
-        _check(page)
+        check_page(page)
         page.keyboard.press("Escape")
     context.set_offline(True)
     page.keyboard.press("u")
     expect(page.locator("#unsent")).to_be_visible()
-    _check(page)
+    check_page(page)
     context.set_offline(False)
     wait_until_saved(page)
     page.get_by_role("link", name="Videos").click()
     expect(page.locator(".videos")).to_be_visible()
     if device is not PHONE:
         expect(page.get_by_text("/ 0:02.0")).to_be_visible()
-    _check(page)
+    check_page(page)
     page.get_by_role("link", name="Agreement").click()
     expect(page.get_by_role("rowheader", name="anna & ben")).to_be_visible()
-    _check(page)
+    check_page(page)
     context.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import signal
 import socket
@@ -24,11 +23,11 @@ from fertools.core.errors import InputError
 from fertools.core.workspace import Workspace
 from fertools.faces.identity.decisions import DecisionLog
 from fertools.faces.identity.identify import identify
+from tests.browser import check_page
 from tests.faces.identity.made_people import GreyEmbedder, MadeTrack, made_workspace, subjects
 
 HOSTS = frozenset({"127.0.0.1:8351"})
 HEADERS = {"x-fertools": "page", "host": "127.0.0.1:8351"}
-AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 TRACKS = [MadeTrack(f"v{person}{n}", 0, (person,) * 2) for person in (1, 2, 3) for n in (0, 1)]
 
 
@@ -122,15 +121,9 @@ def _open(browser: Browser, address: str, scheme: str = "light") -> Page:
     return page
 
 
-def _check(page: Page) -> None:
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
-    assert not found, json.dumps([{one["id"]: [node["html"] for node in one["nodes"]]} for one in found], indent=1)
-
-
 def test_a_person_merges_splits_and_undoes(browser: Browser, address: str, workspace: Workspace) -> None:
     page = _open(browser, address)
-    _check(page)
+    check_page(page)
     first = page.locator(".pair").first
     first.get_by_role("button", name="Two people").click()
     expect(page.locator("#status")).to_contain_text("Saved")
@@ -144,7 +137,7 @@ def test_a_person_merges_splits_and_undoes(browser: Browser, address: str, works
     split = cards.nth(0).get_by_role("button", name="Split the selected pictures")
     expect(split).to_be_disabled()
     cards.nth(0).locator(".faces button").first.click()
-    _check(page)
+    check_page(page)
     split.click()
     expect(cards.nth(0).locator(".note")).to_contain_text("1 of 2 tracks are somebody else")
     boxes = page.get_by_role("checkbox")
@@ -169,7 +162,7 @@ def test_a_person_merges_splits_and_undoes(browser: Browser, address: str, works
 
 
 def test_the_page_is_readable_in_the_dark(browser: Browser, address: str) -> None:
-    _check(_open(browser, address, "dark"))
+    check_page(_open(browser, address, "dark"))
 
 
 def test_the_command_serves_the_page_and_ends_as_interrupted(workspace: Workspace) -> None:

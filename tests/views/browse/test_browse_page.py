@@ -26,10 +26,10 @@ from fertools.views.browse.face_index import FaceIndex
 from fertools.views.conditions import FaceConditions
 from fertools.views.stats import stats
 from fertools.views.stats_page import render_stats_page
+from tests.browser import check_page
 from tests.manifests.rows import build, face, identify, source
 from tests.views.faces import random_rows
 from tests.views.made_index import made_table
-from tests.views.pages import check_page
 
 HOSTS = frozenset({"127.0.0.1:8352"})
 MANY = 300_000
