@@ -44,11 +44,16 @@ def in_key_order(tables: Iterable[pa.Table], key: str, folder: Path) -> Iterator
                 runs.append([file.append(run.slice(row, BLOCK_ROWS)) for row in range(0, len(run), BLOCK_ROWS)])
                 waiting = []
         last = [_joined(waiting, key)] if waiting else []
-        yield from _merged([*(map(file.read, run) for run in runs), iter(last)], key)
+        yield from merge_runs([*(map(file.read, run) for run in runs), iter(last)], key)
 
 
-def _merged(runs: Sequence[Iterator[pa.Table]], key: str) -> Iterator[pa.Table]:
-    """Yield the rows of sorted runs in one order."""
+def merge_runs(runs: Sequence[Iterator[pa.Table]], key: str) -> Iterator[pa.Table]:
+    """Yield the rows of several runs in one order.
+
+    Args:
+        runs: tables of one schema; the rows of a run are in the order of the key. One table of each is in memory.
+        key: name of a column of text without nulls.
+    """
     heads = [(head, run) for run in runs if (head := _next(run)) is not None]
     while len(heads) > 1:
         bound = min(head[key][-1].as_py() for head, _ in heads)

@@ -16,9 +16,9 @@ from fertools.core.errors import InputError, SchemaError
 from fertools.core.hashing import hash_parts
 from fertools.core.parquet import Filters, read_parquet, reading_parquet
 from fertools.core.workspace import Workspace, WorkspaceLike
-from fertools.manifests import nested
+from fertools.manifests import key_order, nested
 from fertools.manifests.identifiers import check_names, names_beside
-from fertools.manifests.key_order import in_key_order
+from fertools.manifests.key_order import in_key_order, merge_runs
 from fertools.manifests.schema import FACES, LABEL_COLUMNS, SOURCES
 from fertools.manifests.table_schema import TableSchema
 from fertools.manifests.table_stream import (
@@ -184,7 +184,17 @@ def commit_part(workspace: Workspace, name: str, faces: pa.Table, sources: pa.Ta
         faces: rows of FACES; their crops must already exist.
         sources: rows of SOURCES, with and without faces.
     """
-    write_table(workspace.parts / f"{name}.faces.parquet", FACES, faces)
+    write_table(faces_of_part(workspace, name), FACES, faces)
+    commit_sources(workspace, name, sources)
+
+
+def faces_of_part(workspace: Workspace, name: str) -> Path:
+    """Return the path of the faces table of a part."""
+    return workspace.parts / f"{name}.faces.parquet"
+
+
+def commit_sources(workspace: Workspace, name: str, sources: pa.Table) -> None:
+    """Add a part whose faces table is there already; see `commit_part`."""
     write_table(workspace.parts / f"{name}.sources.parquet", SOURCES, sources)
 
 
@@ -230,9 +240,22 @@ def _ipc(table: pa.Table) -> memoryview:
 
 
 def _union(schema: TableSchema, paths: Sequence[Path]) -> Iterator[pa.Table]:
-    """Yield the rows of several tables in the order of their key."""
-    groups = chain.from_iterable(read_groups(path, schema) for path in paths)
-    return in_key_order(groups, schema.key, paths[0].parent) if paths else iter(())
+    """Yield the rows of several tables, each in the order of its key, in the order of the key."""
+    short, runs = [], []
+    for path in paths:
+        if _count_rows(path) < key_order.RUN_ROWS:
+            short.append(path)
+        else:
+            runs.append(read_groups(path, schema))
+    if short:
+        groups = chain.from_iterable(read_groups(path, schema) for path in short)
+        runs.append(in_key_order(groups, schema.key, short[0].parent))
+    return merge_runs(runs, schema.key)
+
+
+def _count_rows(path: Path) -> int:
+    with reading_parquet(path, REMEDY):
+        return int(pq.read_metadata(path).num_rows)
 
 
 def _with_labels_of(old: Iterator[pa.Table], faces: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -170,19 +170,31 @@ def _carry_out(
     report.start(sum(len(one.sources) for one in others))
     done = faces_done = 0
     for one in others:
-        faces = store.read_table(one.part.with_name(one.part.name.replace(".sources.", ".faces.")), FACES)
+        old = one.part.with_name(one.part.name.replace(".sources.", ".faces."))
+        # Every byte is read, so that a damaged file is refused before it is a part of the result.
+        every_face = store.read_table(old, FACES)
         ids = one.sources["source_id"].combine_chunks()
-        faces, sources = filter_forgotten(
-            nested.keep(faces, pc.is_in(faces["source_id"], value_set=ids)), one.sources, tombstones
-        )
+        faces, sources = _faces_of(every_face, ids), one.sources
+        if tombstones:
+            faces, sources = filter_forgotten(faces, sources, tombstones)
         for path in _crops(one.workspace, faces):
-            _link_or_copy(one.workspace.root / path, workspace.root / path, copy=copy)
-        flush_crops()
+            _link_crop(one.workspace.root / path, workspace.root / path, copy=copy)
         name = hash_bytes(b"merged", *sorted(source.encode() for source in ids.to_pylist()))
-        store.commit_part(workspace, name, faces, sources)
+        if len(faces) == len(every_face):
+            _link_or_copy(old, store.faces_of_part(workspace, name), copy=copy)
+        else:
+            store.write_table(store.faces_of_part(workspace, name), FACES, faces)
+        flush_crops()
+        store.commit_sources(workspace, name, sources)
         done, faces_done = done + len(ids), faces_done + len(faces)
         report.advance(done, faces=faces_done)
     return done
+
+
+def _faces_of(faces: pa.Table, sources: pa.Array) -> pa.Table:
+    """Return the faces of some sources; the same table if these are all."""
+    mask = pc.is_in(faces["source_id"], value_set=sources)
+    return faces if pc.all(mask, min_count=0).as_py() else nested.keep(faces, mask)
 
 
 def _crops(workspace: Workspace, faces: pa.Table) -> Iterator[PurePosixPath]:
@@ -198,19 +210,23 @@ def _crops(workspace: Workspace, faces: pa.Table) -> Iterator[PurePosixPath]:
                     yield other
 
 
-def _link_or_copy(old: Path, new: Path, *, copy: bool) -> None:
-    """Make `new` a hard link to `old`, or a copy if no link is possible.
-
-    Crops are never changed in place, only replaced, so two workspaces may share a file.
-    """
+def _link_crop(old: Path, new: Path, *, copy: bool) -> None:
+    """Put a crop into another workspace, unless it is there."""
     try:
         size = old.stat().st_size
     except FileNotFoundError as error:
         raise InputError(
             f"the crop {old} is missing; restore it, or ingest again there with {given('overwrite', True)}"
         ) from error
-    if new.is_file() and new.stat().st_size == size:
-        return
+    if not (new.is_file() and new.stat().st_size == size):
+        _link_or_copy(old, new, copy=copy)
+
+
+def _link_or_copy(old: Path, new: Path, *, copy: bool) -> None:
+    """Make `new` a hard link to `old`, or a copy if no link is possible.
+
+    Crops and tables are never changed in place, only replaced, so two workspaces may share a file.
+    """
     with files.replacing(new, flush=False) as temporary:
         try:
             if copy:

@@ -91,6 +91,18 @@ def test_a_filtered_read_is_that_of_a_list(tmp_path: Path, seed: int) -> None:
         assert found == [{name: row[name] for name in columns} for row in expected]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_parts_of_any_length_are_joined_in_order(tmp_path: Path, seed: int) -> None:
+    rng, workspace = random.Random(seed), Workspace(tmp_path)
+    rows = _varied(rng, rng.randrange(1, 90))
+    part_of = [rng.choice([0, 0, 0, 1, 1, 2, 3, 4]) for _ in rows]
+    for part in range(5):
+        own = [row for row, place in zip(rows, part_of, strict=True) if place == part]
+        store.commit_part(workspace, f"part{part}", FACES.table(own), SOURCES.table([source(f"{part}.mp4")]))
+    store.rebuild(workspace)
+    assert store.read_faces(workspace).equals(FACES.table(sorted(rows, key=lambda row: str(row["face_id"]))))
+
+
 def test_labels_are_kept_across_row_groups_of_other_rows(tmp_path: Path) -> None:
     rng, workspace = random.Random(3), Workspace(tmp_path)
     names = [f"{number}" for number in range(60)]

@@ -14,11 +14,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
 from fertools.core import locking
-from fertools.core.errors import FertoolsError, InputError, ResumeRefused
+from fertools.core.errors import FertoolsError, InputError, ResumeRefused, SchemaError
 from fertools.core.workspace import Workspace
 from fertools.ingestion.extract import flush_crops
 from fertools.ingestion.ingest import ingest
@@ -142,6 +143,29 @@ def test_copied_crops_share_no_file(sharded: Workspace, single: dict[str, bytes]
     merge(sharded, copy=True)
     assert all(crop.stat().st_nlink == 1 for crop in sharded.crops.rglob("*.jpg"))
     assert _contents(sharded) == single
+
+
+def test_a_table_that_is_taken_whole_is_linked(sharded: Workspace) -> None:
+    theirs = [table for folder in shard_folders(sharded) for table in Workspace(folder).parts.glob("*.faces.parquet")]
+    merge(sharded)
+    ours = list(sharded.parts.glob("*.faces.parquet"))
+    assert {table.stat().st_ino for table in ours} <= {table.stat().st_ino for table in theirs}
+    before = {table: table.read_bytes() for table in theirs}
+    for table in ours:
+        store.write_table(table, FACES, FACES.arrow.empty_table())
+    assert {table: table.read_bytes() for table in theirs} == before
+
+
+def test_a_damaged_table_is_refused_before_it_is_part_of_the_result(sharded: Workspace) -> None:
+    table = next(Workspace(shard_folders(sharded)[0]).parts.glob("*.faces.parquet"))
+    content = bytearray(table.read_bytes())
+    column = pq.read_metadata(table).row_group(0).column(0)
+    content[column.data_page_offset + column.total_compressed_size - 1] ^= 255
+    table.write_bytes(content)
+    with pytest.raises(SchemaError, match="damaged"):
+        merge(sharded)
+    for part in sharded.parts.glob("*.faces.parquet"):
+        store.read_table(part, FACES)
 
 
 def test_crops_are_copied_where_no_link_can_be(
