@@ -53,6 +53,10 @@ def test_a_leak_exits_with_4_and_moves_end_it(fertools: Run, table: Path, tmp_pa
         (("--apply",), "--apply needs --fix"),
         (("--columns", "path"), "--columns has 'path'"),
         ((), "--split-column is missing"),
+        (
+            ("--engine", "ray", "--no-pixels"),
+            "--engine ray spreads the reading of pictures",
+        ),
     ],
 )
 def test_a_wrong_option_is_named(fertools: Run, table: Path, options: tuple[str, ...], words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fertools.core.arguments import argument
+from fertools.core.arguments import argument, given
 from fertools.core.errors import FertoolsError, InputError
 from fertools.core.progress import Reporter
 from fertools.core.spreading import Engine, spread_over
@@ -49,8 +49,14 @@ def audit(
         report: receives the progress in pictures.
 
     Raises:
-        InputError: there is no manifest or table, a column is missing, or there is no Ray cluster at the address.
+        InputError: there is no manifest or table, a column is missing, there is no Ray cluster at the address, or
+            `engine` is `ray` without `pixels`.
     """
+    if engine == "ray" and not pixels:
+        raise InputError(
+            f"{given('engine', 'ray')} spreads the reading of pictures, and {given('pixels', False)} reads none; leave "
+            "one of them out"
+        )
     if table is None:
         if split_column is not None or columns:
             raise InputError(f"{argument('split_column')} and {argument('columns')} need {argument('table')}; give it")
