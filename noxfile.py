@@ -31,7 +31,8 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run the suite with the oldest direct dependencies that the ranges allow."""
-    session.install("--resolution", "lowest-direct", "-e", ".[dev]")
+    # The test client of the oldest Starlette needs httpx, that of the newest httpx2.
+    session.install("--resolution", "lowest-direct", "-e", ".[dev]", "httpx>=0.27")
     session.run("python", "-m", "pytest", "-k", NOT_LINTERS, *session.posargs)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ Row = dict[str, Any]
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> RatingLog:
-    return RatingLog(tmp_path / "ratings.sqlite")
+def log(tmp_path: Path) -> Iterator[RatingLog]:
+    with RatingLog(tmp_path / "ratings.sqlite") as opened:
+        yield opened
 
 
 def _rows(log: RatingLog, kind: str = "face") -> list[Row]:

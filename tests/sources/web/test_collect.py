@@ -27,6 +27,8 @@ from fertools.sources.web.failures import classify
 from fertools.sources.web.video_provenance import read_provenance
 from tests.conftest import write_clip
 
+# yt-dlp leaves the connection of a failed request to the garbage collector, if it asks by the package requests.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket")
 QUICK = CollectOptions(pause_s=0, backoff_s=0.5, cool_down_s=7, retries=2, cool_downs=2, search="testsearch")
 
 
