@@ -86,9 +86,8 @@ def test_no_byte_of_a_forgotten_video_is_left(place: Workspace) -> None:
     # What is known of the other face stays, and the log refuses deletions again.
     with RatingLog(place.ratings_log) as log:
         assert [logged.event.body["faces"] for logged in log.events()] == [[other]]
-    with closing(sqlite3.connect(place.ratings_log)) as connection:
-        with pytest.raises(sqlite3.Error, match="append-only"):
-            connection.execute("DELETE FROM events")
+    with closing(sqlite3.connect(place.ratings_log)) as log, pytest.raises(sqlite3.Error, match="append-only"):
+        log.execute("DELETE FROM events")
     assert pq.read_table(place.ratings)["face_id"].to_pylist() == [other]
     # Reports and grids go from the run that learned and from those that tested, and stay in the last one.
     runs = [place.runs("classifier") / name for name in ("r", "tested", "given", "other")]

@@ -59,12 +59,15 @@ def find_label_errors(table: AuditTable, predictions: Predictions) -> Iterator[F
     margin = found[np.arange(len(wrong)), likely[wrong]] - found[np.arange(len(wrong)), labels[rows[wrong]]]
     order = np.argsort(-margin, kind="stable")
     names = predictions.classes
+    # A model that seldom agrees is seldom right about errors, too.
+    agreed = (predictions.probabilities[rows].argmax(axis=1) == labels[rows]).mean()
     kinds = Counter((names[labels[rows[one]]], names[likely[one]]) for one in wrong.tolist())
     said = ", ".join(f"{count:,} {old} that look like {new}" for (old, new), count in kinds.most_common(_NAMED))
     yield Finding(
         "label-error",
         "warning",
-        f"labels that are likely wrong, of {len(rows):,} faces that a model was tested on: {len(wrong):,} ({said})",
+        f"labels that are likely wrong, of {len(rows):,} faces that a model was tested on (it agrees with {agreed:.0%})"
+        f": {len(wrong):,} ({said})",
         Cases.each(rows[wrong[order]]),
     )
 
