@@ -24,7 +24,8 @@ nox.needs_version = ">=2024.10"
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the suite with the newest dependencies that the ranges allow."""
-    session.install("-e", ".[dev]")
+    # Environments of uv have no pip, which installs the wheel that the tests build.
+    session.install("-e", ".[dev]", "pip")
     session.run("python", "-m", "pytest", "-k", NOT_LINTERS, *session.posargs)
 
 
@@ -32,7 +33,7 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the suite with the oldest direct dependencies that the ranges allow."""
     # The test client of the oldest Starlette needs httpx, that of the newest httpx2.
-    session.install("--resolution", "lowest-direct", "-e", ".[dev]", "httpx>=0.27")
+    session.install("--resolution", "lowest-direct", "-e", ".[dev]", "pip", "httpx>=0.27")
     session.run("python", "-m", "pytest", "-k", NOT_LINTERS, *session.posargs)
 
 
