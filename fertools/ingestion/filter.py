@@ -163,7 +163,7 @@ def filter_faces(
         report.start(len(parts))
         old, new = [], []
         for done, part in enumerate(parts, start=1):
-            path = part.with_name(part.name.replace(".sources.", ".faces."))
+            path = store.faces_beside(part)
             faces, sources = store.read_table(path, FACES), store.read_table(part, SOURCES)
             decided, rows = _decide(faces, sources, rule_of)
             old.append(faces.select(["face_id", *_SUBJECT]))

@@ -167,7 +167,7 @@ def rebuild_selected(workspace: Workspace, labels_of: Sequence[Workspace] = ()) 
 
 def _update_part(workspace: Workspace, part: Path, decided: pa.Table) -> bool:
     """Write the decisions into a part, with the counts of its sources; return whether it changed."""
-    path = part.with_name(part.name.replace(".sources.", ".faces."))
+    path = store.faces_beside(part)
     names = ("face_id", "status", "reason")
     now = store.read_table(path, FACES, names)
     place = pc.index_in(now["face_id"], value_set=decided["face_id"].combine_chunks())

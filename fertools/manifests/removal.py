@@ -60,7 +60,7 @@ def remove_rows(workspace: Workspace, faces: Collection[str], sources: Collectio
         with files.storage_errors(crop):
             crop.unlink(missing_ok=True)
     for path in sorted(workspace.parts.glob("*.sources.parquet")):
-        own = path.with_name(path.name.replace(".sources.", ".faces."))
+        own = store.faces_beside(path)
         rows, listed = without(store.read_table(own, FACES), store.read_table(path, SOURCES), faces, sources)
         # The faces go first. Their sources count what is left, so a stop between the two is made good.
         _write(own, FACES, rows)

@@ -166,7 +166,7 @@ def rebuild(workspace: Workspace, labels_of: Sequence[Workspace] = ()) -> None:
         StorageError: the disk is full or cannot be written.
     """
     parts = sorted(workspace.parts.glob("*.sources.parquet"))
-    faces = _union(FACES, [path.with_name(path.name.replace(".sources.", ".faces.")) for path in parts])
+    faces = _union(FACES, list(map(faces_beside, parts)))
     labels = [name for name in LABEL_COLUMNS if name not in ("fold", "split", "weight")]
     for other, names in [*((other, labels) for other in labels_of), (workspace, LABEL_COLUMNS)]:
         if other.manifest.is_file():
@@ -191,6 +191,11 @@ def commit_part(workspace: Workspace, name: str, faces: pa.Table, sources: pa.Ta
 def faces_of_part(workspace: Workspace, name: str) -> Path:
     """Return the path of the faces table of a part."""
     return workspace.parts / f"{name}.faces.parquet"
+
+
+def faces_beside(sources: Path) -> Path:
+    """Return the path of the faces table of the part with a sources table."""
+    return sources.with_name(sources.name.replace(".sources.", ".faces."))
 
 
 def commit_sources(workspace: Workspace, name: str, sources: pa.Table) -> None:

@@ -170,7 +170,7 @@ def _carry_out(
     report.start(sum(len(one.sources) for one in others))
     done = faces_done = 0
     for one in others:
-        old = one.part.with_name(one.part.name.replace(".sources.", ".faces."))
+        old = store.faces_beside(one.part)
         # Every byte is read, so that a damaged file is refused before it is a part of the result.
         every_face = store.read_table(old, FACES)
         ids = one.sources["source_id"].combine_chunks()
