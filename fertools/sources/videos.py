@@ -33,6 +33,10 @@ from fertools.sources.sampling import FrameSampler, Sampling
 
 # From version 19, PyAV reads text that is no UTF-8 without being told to.
 _LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
+_THREADS = dict.fromkeys(("h264", "hevc", "vp9", "mpeg4"), "AUTO") | {"vp8": "NONE"}
+"""What decoding threads share. AUTO is whole frames, which is fastest; the default, SLICE, is the parts of a frame.
+With whole frames, FFmpeg hides that the last ones are damaged, and before version 8.1 it also loses good ones before
+them. With parts of frames it loses frames of VP8."""
 CUT_OFF_S = 1.0
 """Seconds that may be missing at the end, because containers round and count the last frame differently."""
 
@@ -137,7 +141,7 @@ class FrameReader:
         clock = _Clock(stream, by_decoding=guessed)
         # One for all frames: creating one takes longer than converting a frame of 1080p to RGB.
         reformatter = VideoReformatter()
-        stream.thread_type = "AUTO"
+        stream.thread_type = _THREADS.get(stream.codec_context.name, "SLICE")
         stream.codec_context.thread_count = self.threads
         end_s: Fraction | None = None
         for index, frame in enumerate(self._decode(container, stream)):

@@ -17,6 +17,7 @@ from fertools.core.errors import InputError
 from fertools.sources.sampling import Sampling
 from fertools.sources.videos import BrokenVideoError, FrameReader
 from tests.conftest import write_clip
+from tests.sources.formats import write_animation
 
 
 def _frames(count: int, height: int = 48, width: int = 64) -> list[NDArray[np.uint8]]:
@@ -209,6 +210,20 @@ def test_a_cut_off_index_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1500])
     with pytest.raises(InputError):
         list(FrameReader(path))
+
+
+def test_a_damaged_end_is_said_with_any_number_of_threads(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    rng = np.random.default_rng(0)
+    write_animation(path, list(rng.integers(0, 256, (4, 48, 64, 3), np.uint8)), "PNG")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10])
+    decoded = []
+    for threads in (1, 2, 8):
+        reader = FrameReader(path, threads=threads)
+        with pytest.raises(BrokenVideoError, match="stopped after frame 1"):
+            list(reader)
+        decoded.append(reader.decoded)
+    assert decoded == [2, 2, 2]
 
 
 def test_frames_before_damage_come_out_before_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
