@@ -72,10 +72,10 @@ def test_the_rating_page_travels_whole(python: Path, tmp_path: Path) -> None:
 
 
 def test_the_main_job_runs_in_another_folder(python: Path, tmp_path: Path) -> None:
-    _run(python, tmp_path, "sample", "drawn", "--people", "3", "--frames", "4")
+    _run(python, tmp_path, "sample", "drawn", "--people", "2", "--frames", "2")
     assert "subjects" in _run(python, tmp_path, "ingest", "drawn/videos")
     _run(python, tmp_path, "annotate", "--va", "--prior")
-    _run(python, tmp_path, "split", "--folds", "3")
+    _run(python, tmp_path, "split", "--folds", "2")
     _run(python, tmp_path, "train", "stargan", "--preset", "smoke")
     _run(python, tmp_path, "validate")
     assert len(list((tmp_path / "training" / "stargan").glob("*/report.html"))) == 1

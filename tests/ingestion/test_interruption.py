@@ -144,7 +144,7 @@ def test_an_interrupt_leaves_a_whole_manifest_and_says_so(
     assert _contents(workspace) == _contents(unbroken)
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [6, pytest.param(100, marks=pytest.mark.slow)])
 def test_killed_again_and_again_at_any_moment(clips: Path, unbroken: Workspace, tmp_path: Path, kills: int) -> None:
     rng = np.random.default_rng(11)
     whole = _written(unbroken)

@@ -1,4 +1,4 @@
-"""A StarGAN with an image pool; as a script, a run of it that stops and is resumed; see `test_image_pool.py`."""
+"""A StarGAN with an image pool; as a script, a run of it that stops and is resumed, and then a command of fertools."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from fertools.cli.main import main
 from fertools.core.progress import Silent
 from fertools.core.workspace import Workspace
 from fertools.training.data.batch import Batch, Labels
@@ -44,8 +45,8 @@ class Stopped(Exception):
     """The run is left as if it had been killed."""
 
 
-def run(root: Path) -> None:
-    """Train unbroken and interrupted; print whether the pool of this process and the weights are the same."""
+def compare(root: Path) -> None:
+    """Train unbroken and interrupted; write whether the pool of this process and the weights are the same."""
     process_group = ProcessGroup("cpu")
     faces = select_faces(Workspace(root), modality="visible", test_folds=[0], needs_emotion=True, needs_va=False)
     states = []
@@ -68,8 +69,9 @@ def run(root: Path) -> None:
     differ = sum(not torch.equal(mine, other["pool"]) for other in others)
     same = all(torch.equal(one, other) for one, other in zip(*states, strict=True))
     Path(root / f"said-{process_group.rank}").write_text(f"same {same}, other pools {differ}")
-    process_group.close()
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]))
+    # Two tests with one start of processes, which import torch for seconds. The command closes the connections.
+    compare(Path(sys.argv.pop(1)))
+    main()

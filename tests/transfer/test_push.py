@@ -22,7 +22,7 @@ from tests.manifests.rows import identify, source
 from tests.transfer.stores import add_part, balanced, contents, label, make_dataset
 
 WITHOUT_A_SERVER = pytest.mark.parametrize("url", ["memory", "file"], indirect=True)
-"""Labels and options come together alike in every store; an S3 server takes seconds for each such test."""
+"""Labels, options and shares come together alike in every store; an S3 server takes seconds for each such test."""
 
 
 @pytest.fixture
@@ -190,6 +190,7 @@ def test_labels_that_come_while_a_push_runs_are_not_overwritten(
     assert {(row["emotion"], row["intensity"]) for row in rows} == {("fear", 0.5)}
 
 
+@WITHOUT_A_SERVER
 def test_shares_are_pushed_pulled_and_merged(url: str, tmp_path: Path) -> None:
     shares = {"1-of-2": ("a.mp4", "b.mp4"), "2-of-2": ("c.mp4",)}
     for name, videos in shares.items():
@@ -287,7 +288,8 @@ def test_one_command_at_a_time(mine: Workspace) -> None:
     [
         ({}, "s3://no-such-bucket-anywhere/x", r"cannot (list|read) s3://no-such-bucket-anywhere/x: .*bucket"),
         (
-            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+            # One attempt: the pauses between several take ten seconds.
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"},
             "s3://bucket/x",
             r"cannot (list|read) s3://bucket/x: .*127\.0\.0\.1:1",
         ),

@@ -87,7 +87,7 @@ def test_an_interrupt_saves_the_state_and_loses_nothing(
 @pytest.mark.parametrize(
     ("limit_bytes", "name"),
     [
-        (1_000, "pixels/faces-"),
+        pytest.param(1_000, "pixels/faces-", marks=pytest.mark.slow),
         (30_000, "00000005.safetensors"),
         pytest.param(100_000, "report.html", marks=pytest.mark.slow),
     ],

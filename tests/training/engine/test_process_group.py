@@ -40,7 +40,8 @@ def train_here(workspace: Workspace, system: str, settings: tuple[str, ...], run
     return train(workspace, system, preset="smoke", overrides=settings, device="cpu", run=run)
 
 
-TORCHRUN = ("torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "--", "fertools")
+# `tests.training.pooled` compares image pools in the folder that it is given, and then is `fertools`.
+TORCHRUN = ("torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "--", "tests.training.pooled")
 # On processors too, it starts several processes by this word alone.
 ACCELERATE: tuple[str, ...] = (
     "accelerate.commands.launch",
@@ -61,6 +62,7 @@ def train_by_two(
     command = ["train", system, "--preset", "smoke", "--device", "cpu", "--run", run, *keys, "-w", str(workspace.root)]
     done = subprocess.run(
         [sys.executable, "-m", *launcher, *command],
+        cwd=Path(__file__).parents[3],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -86,10 +88,16 @@ def assert_close(one: Path, other: Path) -> None:
         torch.testing.assert_close(value, tensors(other, "networks")[name], rtol=0, atol=1e-5)
 
 
-def test_two_processes_train_the_stargan_of_one(tmp_path: Path) -> None:
-    workspace = write_blobs(tmp_path)
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
+    """A workspace with a StarGAN that two processes trained, and what they printed."""
+    workspace = write_blobs(tmp_path_factory.mktemp("two"))
+    return workspace, train_by_two(workspace, "stargan", STARGAN, "two", (*TORCHRUN, str(workspace.root)))
+
+
+def test_two_processes_train_the_stargan_of_one(by_two: tuple[Workspace, str]) -> None:
+    workspace, said = by_two
     alone = train_here(workspace, "stargan", STARGAN, "alone")
-    said = train_by_two(workspace, "stargan", STARGAN, "two", TORCHRUN)
     folder = alone.path.parent / "two"
     assert said.count("held-out faces") == 1, "one of the processes speaks"
     record = read_record(folder)
@@ -99,6 +107,12 @@ def test_two_processes_train_the_stargan_of_one(tmp_path: Path) -> None:
     for name, value in tensors(folder, "averages").items():
         torch.testing.assert_close(value, tensors(alone.path, "averages")[name], rtol=0, atol=1e-5)
     assert (folder / "samples/000008.png").is_file()
+
+
+def test_every_process_goes_on_with_the_image_pool_of_its_own(by_two: tuple[Workspace, str]) -> None:
+    workspace, _ = by_two
+    said = [(workspace.root / f"said-{rank}").read_text() for rank in (0, 1)]
+    assert said == ["same True, other pools 1"] * 2
 
 
 def test_two_processes_train_one_classifier_and_agree_on_its_best_epoch(tmp_path: Path) -> None:

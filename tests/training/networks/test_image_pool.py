@@ -1,12 +1,10 @@
-"""The image pool: the images that it returns, and its state in the checkpoints of every process."""
+"""The image pool: the images that it returns, and its state in a checkpoint."""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -91,19 +89,3 @@ def test_a_stopped_run_goes_on_with_its_pool_bit_for_bit(tmp_path: Path) -> None
     assert isinstance(system, Remembering)
     assert_same(resumed.pool.state_dict(), system.pool.state_dict())
     assert len(torch.unique(resumed.pool.images, dim=0)) == 5, f"stopped at {at}"
-
-
-def test_every_process_goes_on_with_the_pool_of_its_own(tmp_path: Path) -> None:
-    write_blobs(tmp_path)
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "tests.training.pooled"]
-    done = subprocess.run(
-        [sys.executable, *launcher, str(tmp_path)],
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert [(tmp_path / f"said-{rank}").read_text() for rank in (0, 1)] == ["same True, other pools 1"] * 2
