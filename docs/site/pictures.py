@@ -27,7 +27,7 @@ def draw(folder: Path) -> None:
         return
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as home, contextlib.chdir(home):
-        _run("sample", "drawn", "--people", "2", "--frames", "4", "--stills", "1", "--least-shown", "1")
+        _run("sample", "drawn", "--people", "2", "--frames", "2", "--stills", "1", "--least-shown", "1")
         _run("ingest", "drawn/videos", "--template", "tight")
         _run("annotate", "--va", "--prior")
         _run("show", "--sheet", folder / "sheet.png", "--faces", "28")

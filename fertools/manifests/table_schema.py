@@ -60,7 +60,7 @@ class TableSchema:
         """The names of all columns, in order."""
         return tuple(column.name for column in self.columns)
 
-    @property
+    @cached_property
     def added(self) -> frozenset[str]:
         """The names of the columns that a table of this schema version may lack."""
         return frozenset(column.name for column in self.columns if column.added)
