@@ -32,8 +32,8 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Run the suite with the oldest direct dependencies that the ranges allow."""
-    # The test client of the oldest Starlette needs httpx, that of the newest httpx2.
-    session.install("--resolution", "lowest-direct", "-e", ".[dev]", "pip", "httpx>=0.27")
+    # The test client of the oldest Starlette needs httpx, that of the newest httpx2. The oldest pip is of 2008.
+    session.install("--resolution", "lowest-direct", "-e", ".[dev]", "pip>=24", "httpx>=0.27")
     session.run("python", "-m", "pytest", "-k", NOT_LINTERS, *session.posargs)
 
 
