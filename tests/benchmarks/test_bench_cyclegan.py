@@ -14,13 +14,9 @@ SCRIPT = Path(__file__).parent / "bench_cyclegan.py"
 SMALL = ("--preset", "smoke", "--people", "3", "--blocks", "3", "--block", "2", "--threads", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("system", "pairing"),
-    [
-        ("cyclegan", "none"),
-        pytest.param("et-cyclegan", "capture", marks=pytest.mark.slow),
-        pytest.param("et-cyclegan", "cycle", marks=pytest.mark.slow),
-    ],
+    ("system", "pairing"), [("cyclegan", "none"), ("et-cyclegan", "capture"), ("et-cyclegan", "cycle")]
 )
 def test_engine_and_plain_loop_come_to_the_same_losses(tmp_path: Path, system: str, pairing: str) -> None:
     settings = ("ema=0.9", "batch_size=3", "pool_size=2", f"pairing={pairing}")

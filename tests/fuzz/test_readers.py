@@ -52,7 +52,7 @@ def _shown(cases: list[Case]) -> str:
 @pytest.mark.parametrize("reader", QUICK, ids=lambda reader: reader.name)
 def test_a_few_damaged_inputs(pristine: Path, tmp_path: Path, reader: Reader) -> None:
     root = Path(shutil.copytree(pristine, tmp_path / "workspace"))
-    cases = list(run_cases(root, reader, seed=0, numbers=range(3)))
+    cases = list(run_cases(root, reader, seed=0, numbers=range(2)))
     assert not any(case.faults for case in cases), _shown(cases)
 
 

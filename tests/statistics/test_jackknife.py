@@ -112,7 +112,7 @@ def estimated(rng: np.random.Generator, people: int) -> Floats:
     return np.stack(sums)
 
 
-@pytest.mark.parametrize("people", [5, 10, 20])
+@pytest.mark.parametrize("people", [5, pytest.param(10, marks=pytest.mark.slow), 20])
 @pytest.mark.parametrize(
     ("draw", "statistic", "scales"),
     [(classified, decided, ("share",) * 3), (estimated, agreement_of, AGREEMENT_SCALES)],

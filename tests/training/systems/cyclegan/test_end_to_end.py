@@ -158,9 +158,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return lasting(train_smoke(write_drawn_pairs(tmp_path_factory.mktemp("unbroken")), *LASTING).path)
 
 
-@pytest.mark.parametrize(
-    "stop_after", [pytest.param(1, marks=pytest.mark.slow), 5, pytest.param(7, marks=pytest.mark.slow), 10]
-)
+@pytest.mark.parametrize("stop_after", [5, *(pytest.param(other, marks=pytest.mark.slow) for other in (1, 7, 10))])
 def test_an_interrupted_run_goes_on_bit_for_bit(
     tmp_path: Path, unbroken: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:

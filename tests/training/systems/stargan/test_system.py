@@ -143,7 +143,7 @@ def run_literally(
     return logs
 
 
-@pytest.mark.parametrize("condition", ["class7", "va2", "class7+va2"])
+@pytest.mark.parametrize("condition", ["class7", pytest.param("va2", marks=pytest.mark.slow), "class7+va2"])
 @pytest.mark.parametrize("conditioning", ["concat", "cin"])
 def test_shared_work_changes_nothing(condition: str, conditioning: str) -> None:
     ours = system(f"condition={condition}", f"conditioning={conditioning}")
@@ -158,7 +158,11 @@ def test_shared_work_changes_nothing(condition: str, conditioning: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", ["input_noise=0.2", "head_start=2", "lambda_change=5", "generator_output=change", "upsampling=resize"]
+    "extra",
+    [
+        *("head_start=2", "lambda_change=5", "generator_output=change"),
+        *(pytest.param(other, marks=pytest.mark.slow) for other in ("input_noise=0.2", "upsampling=resize")),
+    ],
 )
 def test_what_is_not_the_papers_is_what_its_note_says(extra: str) -> None:
     ours = system("n_critic=1", extra)
