@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,6 +31,13 @@ from tests.conftest import write_clip
 # yt-dlp leaves the connection of a failed request to the garbage collector, if it asks by the package requests.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket")
 QUICK = CollectOptions(pause_s=0, backoff_s=0.5, cool_down_s=7, retries=2, cool_downs=2, search="testsearch")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_connections_left() -> Iterator[None]:
+    """Let none of these connections be collected during a test of another file, for which the mark does not hold."""
+    yield
+    gc.collect()
 
 
 class Site:
