@@ -22,7 +22,7 @@ from fertools.sources.archives.opened import exists, local_file
 from fertools.sources.grey_range import PER_IMAGE
 from fertools.sources.images import read_image
 from fertools.sources.sampling import Sampling
-from fertools.sources.videos import choose_stream, open_video, upright
+from fertools.sources.videos import choose_stream, open_video, set_threads, upright
 
 _NEAR_S = 0.002
 """Containers round times to a millisecond."""
@@ -75,6 +75,7 @@ def _frame(path: Path, face: dict[str, Any]) -> NDArray[np.uint8]:
     if face["pts_s"] is not None:
         with reading(path, "cannot be read at this moment"), open_video(path) as container:
             stream = choose_stream(container)
+            set_threads(stream)
             if stream.time_base:
                 # From the key frame before, so that the middle of an hour comes as soon as its beginning.
                 container.seek(int(face["pts_s"] / stream.time_base), stream=stream)

@@ -141,8 +141,7 @@ class FrameReader:
         clock = _Clock(stream, by_decoding=guessed)
         # One for all frames: creating one takes longer than converting a frame of 1080p to RGB.
         reformatter = VideoReformatter()
-        stream.thread_type = _THREADS.get(stream.codec_context.name, "SLICE")
-        stream.codec_context.thread_count = self.threads
+        set_threads(stream, self.threads)
         end_s: Fraction | None = None
         for index, frame in enumerate(self._decode(container, stream)):
             self.heartbeat()
@@ -204,6 +203,12 @@ def choose_stream(container: InputContainer) -> av.VideoStream:
     if not known:
         raise InputError(f"{container.name} has no video stream of a known codec; convert it, to H.264 for example")
     return max(known, key=_stream_score)
+
+
+def set_threads(stream: av.VideoStream, count: int = 0) -> None:
+    """Set the number of decoding threads, 0 for FFmpeg's choice, and what they share; before the first frame."""
+    stream.thread_type = _THREADS.get(stream.codec_context.name, "SLICE")
+    stream.codec_context.thread_count = count
 
 
 def _stream_score(stream: av.VideoStream) -> int:

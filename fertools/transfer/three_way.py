@@ -23,7 +23,7 @@ from fertools.core.workspace import Workspace
 from fertools.ingestion.shards import SECTION
 from fertools.manifests import store
 from fertools.manifests.schema import FACES, LABEL_COLUMNS, LABEL_GROUPS
-from fertools.transfer.merge_base import State, part_of
+from fertools.transfer.merge_base import State
 
 Preference = Literal["store", "here"]
 """The side that wins if both changed the same thing."""
@@ -190,7 +190,7 @@ def _newer(ours: Any, theirs: Any, bases: Sequence[Any], what: str, url: str, pr
 def _ingested_labels(workspace: Workspace) -> pa.Table:
     """Return the first labels of each face, which ingest wrote."""
     tables = [
-        store.read_table(path.with_name(f"{part_of(path.name)}.faces.parquet"), FACES, ("face_id", *LABEL_COLUMNS))
+        store.read_table(store.faces_beside(path), FACES, ("face_id", *LABEL_COLUMNS))
         for path in sorted(workspace.parts.glob("*.sources.parquet"))
     ]
     return pa.concat_tables(tables) if tables else State().labels
